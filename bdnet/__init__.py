@@ -1,0 +1,24 @@
+"""bdnet: networks of binary and 1.58-bit convolutions in PyTorch, to train and to deploy."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
+from bdnet.errors import InputError
+from bdnet.models import BDMobileNetV1, BDNet
+from bdnet.preprocessing import Preprocessing
+
+try:
+    __version__ = version("bdnet")
+except PackageNotFoundError:  # imported from a source tree that was never installed
+    __version__ = "0+uninstalled"
+
+__all__ = [
+    "BDMobileNetV1",
+    "BDNet",
+    "CheckpointMetadata",
+    "InputError",
+    "Preprocessing",
+    "load",
+    "read_metadata",
+    "save",
+]

@@ -1,0 +1,8 @@
+"""The one exception that means: the caller can put this right."""
+
+
+class InputError(ValueError):
+    """Bad input, told in one sentence: what came, what was expected, what to do.
+
+    The command line prints the sentence without a traceback and exits with status 2.
+    """

@@ -1,0 +1,215 @@
+"""Layers to train: binary and ternary convolutions, activations, shortcuts. All NCHW, float32."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bdnet.errors import InputError
+from bdnet.quantize import binary_weight, sign_activation, ternary_weight, weight_scale
+
+ActivationName = Literal["rprelu", "prelu", "relu", "none"]
+Pair = tuple[int, int]
+
+
+def pair(value: int | Pair) -> Pair:
+    """``3`` as ``(3, 3)``; a pair as it is."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+class SignConv2d(nn.Module):
+    """What binary and ternary convolutions share: y = conv(sign(x + shift)) * scale.
+
+    The signs of the activations are padded after binarisation, with ``pad_value``: 0 is a third
+    value that takes no part in the sum, +1 and -1 are signs like any other.
+
+    Args:
+        in_channels, out_channels, kernel_size, stride, padding, dilation, groups: as in
+            ``nn.Conv2d``; padding is symmetric, in pixels.
+        pad_value: 0, +1 or -1.
+        learned_shift: adds a learned number to each input channel before its sign (ReActNet's
+            RSign); the sum is rounded once, then compared with zero.
+        scale: multiplies each output channel by mean|w| of its filter.
+
+    Shapes: x [N, in_channels, H, W] -> [N, out_channels, Ho, Wo]; ``weight``, the latent weights,
+    [out_channels, in_channels / groups, kh, kw].
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        *,
+        pad_value: int = 0,
+        learned_shift: bool = False,
+        scale: bool = True,
+    ) -> None:
+        super().__init__()
+        if pad_value not in (-1, 0, 1):
+            raise InputError(f"pad_value is {pad_value!r}; it must be -1, 0 or +1")
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise InputError(
+                f"groups is {groups}; it must divide in_channels ({in_channels}) "
+                f"and out_channels ({out_channels})"
+            )
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride = pair(kernel_size), pair(stride)
+        self.padding, self.dilation = pair(padding), pair(dilation)
+        self.groups, self.pad_value, self.scale = groups, pad_value, scale
+        self.weight = nn.Parameter(
+            torch.empty(out_channels, in_channels // groups, *self.kernel_size)
+        )
+        self.shift = nn.Parameter(torch.zeros(in_channels)) if learned_shift else None
+        nn.init.kaiming_normal_(self.weight, nonlinearity="linear")
+
+    def quantized_weight(self) -> Tensor:
+        """The weights the convolution uses, in ``weight``'s shape, with gradients to it."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.shift is not None:
+            x = x + self.shift.view(1, -1, 1, 1)
+        bits = sign_activation(x)
+        padding: int | Pair = self.padding
+        if self.pad_value != 0:
+            top, left = self.padding
+            bits = F.pad(bits, (left, left, top, top), value=float(self.pad_value))
+            padding = 0
+        y = F.conv2d(
+            bits,
+            self.quantized_weight(),
+            stride=self.stride,
+            padding=padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        if self.scale:
+            y = y * weight_scale(self.weight).view(1, -1, 1, 1)
+        return y
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"groups={self.groups}, pad_value={self.pad_value}, scale={self.scale}, "
+            f"learned_shift={self.shift is not None}"
+        )
+
+
+class BinaryConv2d(SignConv2d):
+    """A convolution of signs with weights -1 and +1. Arguments as in `SignConv2d`."""
+
+    kind = "binary"
+
+    def quantized_weight(self) -> Tensor:
+        return binary_weight(self.weight)
+
+
+class TernaryConv2d(SignConv2d):
+    """A 1.58-bit convolution: signs with weights -1, 0 and +1. Arguments as in `SignConv2d`.
+
+    It is the mean of two binary convolutions whose weights, sign(w - d) and sign(w + d), come
+    from one latent weight, so it costs no parameter more than a binary one (Kim et al., BD-Net,
+    2026).
+    """
+
+    kind = "ternary"
+
+    def quantized_weight(self) -> Tensor:
+        return ternary_weight(self.weight)
+
+
+class _RPReLUFunction(torch.autograd.Function):
+    """RPReLU with one saved tensor: as separate steps it costs a training step a third more."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: torch.autograd.function.FunctionCtx,
+        x: Tensor,
+        shift_in: Tensor,
+        slope: Tensor,
+        shift_out: Tensor,
+    ) -> Tensor:
+        shape = (1, -1, 1, 1)
+        moved = x + shift_in.view(shape)
+        ctx.save_for_backward(moved, slope)
+        return torch.where(moved >= 0, moved, moved * slope.view(shape)) + shift_out.view(shape)
+
+    @staticmethod
+    def backward(  # type: ignore[override]
+        ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        moved, slope = ctx.saved_tensors  # type: ignore[attr-defined]
+        positive = moved >= 0
+        to_x = torch.where(positive, gradient, gradient * slope.view(1, -1, 1, 1))
+        to_slope = torch.where(positive, 0.0, gradient * moved).sum((0, 2, 3))
+        return to_x, to_x.sum((0, 2, 3)), to_slope, gradient.sum((0, 2, 3))
+
+
+class RPReLU(nn.Module):
+    """ReActNet's activation: a PReLU whose kink each channel moves in both directions.
+
+    y = prelu(x + shift_in) + shift_out, with one ``slope`` for the negative side of each channel
+    (Liu et al., ReActNet, 2020, eq. 5, with gamma = -shift_in and zeta = shift_out).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.shift_in = nn.Parameter(torch.zeros(channels))
+        self.slope = nn.Parameter(torch.full((channels,), 0.25))
+        self.shift_out = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _RPReLUFunction.apply(x, self.shift_in, self.slope, self.shift_out)  # type: ignore[no-any-return]
+
+
+def make_activation(name: ActivationName, channels: int) -> nn.Module:
+    """The activation called ``name``, with its own parameters for each of ``channels``."""
+    if name == "rprelu":
+        return RPReLU(channels)
+    if name == "prelu":
+        return nn.PReLU(channels)
+    if name == "relu":
+        return nn.ReLU()
+    if name == "none":
+        return nn.Identity()
+    raise InputError(f"activation is {name!r}; it must be 'rprelu', 'prelu', 'relu' or 'none'")
+
+
+class Shortcut(nn.Module):
+    """The parameter-free path around a convolution: [N, C, H, W] -> [N, M, ceil(H/s), ceil(W/s)].
+
+    With a stride it averages s x s windows (those at the lower and right edge over the pixels
+    that exist); with more outputs than inputs it repeats the channels, output j from input j mod
+    C. Fewer outputs than inputs have no shortcut here.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int | Pair = 1) -> None:
+        super().__init__()
+        if out_channels < in_channels:
+            raise InputError(
+                f"a shortcut from {in_channels} to {out_channels} channels would drop some; "
+                "use residual='none' for that unit"
+            )
+        self.in_channels, self.out_channels, self.stride = in_channels, out_channels, pair(stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride != (1, 1):
+            x = F.avg_pool2d(x, self.stride, ceil_mode=True, count_include_pad=False)
+        if self.out_channels != self.in_channels:
+            x = x.repeat(1, -(-self.out_channels // self.in_channels), 1, 1)
+            x = x[:, : self.out_channels]
+        return x
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, stride={self.stride}"
