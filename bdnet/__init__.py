@@ -3,6 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
+from bdnet.deployment import DeployedNet, deploy
 from bdnet.errors import InputError
 from bdnet.models import BDMobileNetV1, BDNet
 from bdnet.preprocessing import Preprocessing
@@ -16,8 +17,10 @@ __all__ = [
     "BDMobileNetV1",
     "BDNet",
     "CheckpointMetadata",
+    "DeployedNet",
     "InputError",
     "Preprocessing",
+    "deploy",
     "load",
     "read_metadata",
     "save",
