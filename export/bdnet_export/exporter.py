@@ -1,0 +1,221 @@
+"""Export: a trained network becomes one ONNX file that carries its own meaning.
+
+The network is put into its deployment form, traced by torch.onnx into bare nodes of ``ai.bdnet``
+and standard operators, cleaned of everything that is private to the machine, and given the
+operators' bodies, so that an ONNX Runtime without our library runs it too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bdnet
+import onnx
+import onnx_ir as ir
+import torch
+from bdnet import DeployedNet, InputError, Preprocessing
+from bdnet.models.base import BDNet
+
+from bdnet_export.metadata import ModelMetadata
+from bdnet_export.naming import name_by_module
+from bdnet_export.opset import DOMAIN, OPERATORS, VERSION
+from bdnet_export.translation import translation_table
+
+OPSETS = range(18, 24)
+"""Opsets a file may be written in: 18 has BitwiseAnd on uint8, 23 is the newest tested."""
+
+_IR_VERSION = 10
+"""What ONNX Runtime 1.21, the oldest we support, reads."""
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export wrote.
+
+    Args:
+        bytes: the file's size; ``seconds``: from the model to the file.
+        nodes: in the graph; ``custom_nodes``: those of ``ai.bdnet``.
+    """
+
+    path: Path
+    bytes: int
+    seconds: float
+    nodes: int
+    custom_nodes: int
+    fallback: bool
+    opset: int
+
+
+def export(
+    model: BDNet,
+    path: str | os.PathLike[str],
+    *,
+    input_shape: tuple[int, int, int],
+    dynamic_batch: bool = True,
+    batch: int = 1,
+    opset: int = 18,
+    fallback: bool = True,
+    preprocessing: Preprocessing | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> ExportResult:
+    """Writes ``model`` as an ONNX file: input ``image`` float32 [N, C, H, W], output ``logits``.
+
+    The same model and arguments give the same bytes. The file appears under its name only when
+    it is complete.
+
+    Args:
+        model: a trained network; left as it is.
+        input_shape: (C, H, W) of the image.
+        dynamic_batch: leaves the batch open; otherwise it is ``batch``.
+        opset: of the standard operators, 18 to 23.
+        fallback: attaches the operators' bodies, so that the file runs without our library.
+        preprocessing: noted in the metadata.
+        progress: called with a few words at the beginning of each stage.
+
+    Raises:
+        InputError: the model has no deployment form, the shape does not fit it, the opset is not
+            supported, or the path cannot be written.
+    """
+    started = time.perf_counter()
+    tell = progress or (lambda stage: None)
+    path = Path(path)
+    if opset not in OPSETS:
+        raise InputError(
+            f"opset {opset} is not supported; choose one from {OPSETS[0]} to {OPSETS[-1]}"
+        )
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} into")
+    if len(input_shape) != 3 or min(input_shape) < 1 or batch < 1:
+        raise InputError(
+            f"input shape {tuple(input_shape)} with batch {batch}; expected three positive "
+            "lengths, channels first, and a positive batch"
+        )
+    tell("folding constants, packing weights")
+    deployed = bdnet.deploy(model)
+    _require_fit(deployed, input_shape)
+    tell("tracing with torch.export and torch.onnx")
+    traced = _trace(deployed, input_shape, None if dynamic_batch else batch, opset)
+    tell("naming, attaching operator bodies, checking")
+    metadata = ModelMetadata(
+        bdnet.__version__,
+        {"model": type(model).__name__, "config": model.config},
+        deployed.digest(),
+        tuple(deployed.layers()),
+        preprocessing,
+    )
+    proto = _finish(traced, deployed, metadata, opset, fallback)
+    onnx.checker.check_model(proto, full_check=True)
+    content = proto.SerializeToString(deterministic=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    return ExportResult(
+        path,
+        len(content),
+        time.perf_counter() - started,
+        len(proto.graph.node),
+        sum(node.domain == DOMAIN for node in proto.graph.node),
+        fallback,
+        opset,
+    )
+
+
+def _require_fit(deployed: DeployedNet, input_shape: tuple[int, int, int]) -> None:
+    channels = deployed.stem.weight.shape[2]
+    if input_shape[0] != channels:
+        raise InputError(
+            f"the input shape is {','.join(map(str, input_shape))} (channels, height, width), "
+            f"but the network's stem reads {channels} channels; "
+            f"give --input-shape {channels},H,W"
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps torch.onnx's remarks about packages we do not use from the user's terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def _trace(
+    deployed: DeployedNet, input_shape: tuple[int, int, int], batch: int | None, opset: int
+) -> ir.Model:
+    # torch.export takes an example batch of 1 for a constant, so a dynamic batch is shown as 2.
+    example = torch.zeros(2 if batch is None else batch, *input_shape)
+    dynamic = None if batch is not None else ({0: torch.export.Dim("batch")},)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            deployed,
+            (example,),
+            dynamo=True,
+            # The optimiser would merge constants that happen to be equal, and rename them.
+            optimize=False,
+            opset_version=opset,
+            custom_translation_table=translation_table(),
+            dynamic_shapes=dynamic,
+            input_names=["image"],
+            output_names=["logits"],
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    return program.model
+
+
+def _finish(
+    model: ir.Model, deployed: DeployedNet, metadata: ModelMetadata, opset: int, fallback: bool
+) -> onnx.ModelProto:
+    name_by_module(model.graph, deployed.layers())
+    _strip(model)
+    model.graph.name = metadata.network["model"]
+    model.producer_name, model.producer_version = "bdnet", metadata.version
+    model.ir_version = _IR_VERSION
+    model.opset_imports.clear()
+    model.opset_imports.update({"": opset, DOMAIN: VERSION})
+    model.functions.clear()
+    if fallback:
+        used = {node.op_type for node in model.graph if node.domain == DOMAIN}
+        for operator in OPERATORS:
+            if operator.name in used:
+                body = ir.serde.deserialize_function(operator.to_function_proto())
+                body.opset_imports[""] = opset
+                model.functions[body.identifier()] = body
+    model.metadata_props.update(metadata.to_properties())
+    return ir.serde.serialize_model(model)
+
+
+def _strip(model: ir.Model) -> None:
+    """Removes what torch.onnx notes for itself: stack traces, class names, paths of this machine.
+
+    It is private, it is a third of a small file, and it differs from run to run.
+    """
+    model.metadata_props.clear()
+    model.doc_string = None
+    model.graph.metadata_props.clear()
+    model.graph.doc_string = None
+    values = [*model.graph.inputs, *model.graph.initializers.values()]
+    for node in model.graph:
+        node.metadata_props.clear()
+        node.doc_string = None
+        values.extend(node.outputs)
+    for value in values:
+        value.metadata_props.clear()
+        value.doc_string = None

@@ -1,0 +1,91 @@
+"""What an exported file says of itself, in the model's metadata properties."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+from bdnet.preprocessing import Preprocessing
+
+from bdnet import InputError
+
+FORMAT = 1
+_PREFIX = "bdnet."
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """The metadata of an exported file, version 1 of its format.
+
+    Args:
+        version: the bdnet that wrote the file.
+        network: {"model": class, "config": arguments}.
+        constants_sha256: digest of the deployment form's constants (`DeployedNet.digest`).
+        layers: paths of the modules of the binary body, stem first; the value of the same name is
+            that module's output. The last one's are the features.
+        preprocessing: from image bytes to the input, where the checkpoint knows it.
+    """
+
+    version: str
+    network: dict[str, Any]
+    constants_sha256: str
+    layers: tuple[str, ...]
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def features(self) -> str:
+        """The value that leaves the body."""
+        return self.layers[-1]
+
+    def to_properties(self) -> dict[str, str]:
+        """As strings, for ModelProto.metadata_props."""
+        properties = {
+            "format": str(FORMAT),
+            "version": self.version,
+            "network": json.dumps(self.network, sort_keys=True),
+            "constants_sha256": self.constants_sha256,
+            "layers": json.dumps(self.layers),
+        }
+        if self.preprocessing is not None:
+            properties["preprocessing"] = json.dumps(self.preprocessing.to_dict(), sort_keys=True)
+        return {_PREFIX + key: value for key, value in properties.items()}
+
+
+def read_metadata(model: onnx.ModelProto, path: object) -> ModelMetadata:
+    """The metadata of an exported file.
+
+    Args:
+        path: for messages.
+
+    Raises:
+        InputError: the file is not one of bdnet's, or of another format version.
+    """
+    properties = {prop.key: prop.value for prop in model.metadata_props}
+    found = properties.get(_PREFIX + "format")
+    if found is None:
+        raise InputError(
+            f"{path} has no bdnet metadata; expected a file written by 'bdnet-export export'"
+        )
+    if found != str(FORMAT):
+        raise InputError(
+            f"{path} has bdnet file format {found}; this version reads format {FORMAT}: "
+            "export the model again, or use the bdnet that wrote it"
+        )
+    try:
+        preprocessing = properties.get(_PREFIX + "preprocessing")
+        layers = tuple(str(layer) for layer in json.loads(properties[_PREFIX + "layers"]))
+        if not layers:
+            raise ValueError("no layers")
+        return ModelMetadata(
+            properties[_PREFIX + "version"],
+            json.loads(properties[_PREFIX + "network"]),
+            properties[_PREFIX + "constants_sha256"],
+            layers,
+            None if preprocessing is None else Preprocessing.from_dict(json.loads(preprocessing)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"the bdnet metadata of {path} cannot be read ({error!r}); export the model again"
+        ) from None

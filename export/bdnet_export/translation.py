@@ -1,0 +1,94 @@
+"""From bdnet's PyTorch operators to nodes of ``ai.bdnet``: torch.onnx's translation table.
+
+Each translation writes one bare node. An onnxscript function given here would be inlined on every
+export; the bodies are attached to the finished model instead (exporter.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import bdnet.operators  # noqa: F401  registers torch.ops.bdnet
+import torch
+from bdnet.packing import PACKING_VERSION
+from onnxscript import opset18
+
+import bdnet_export.schemas  # noqa: F401  nodes of ai.bdnet can be written once it has schemas
+from bdnet_export.opset import ai_bdnet
+
+
+def _binary_conv(
+    x: Any,
+    weight: Any,
+    kernel_shape: Sequence[int],
+    channels: int,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    group: int,
+    pad_value: int,
+) -> Any:
+    return ai_bdnet.BinaryConv(
+        x,
+        weight,
+        kernel_shape=kernel_shape,
+        channels=channels,
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        group=group,
+        pad_value=pad_value,
+        packing_version=PACKING_VERSION,
+    )
+
+
+def _ternary_conv(
+    x: Any,
+    weight: Any,
+    kernel_shape: Sequence[int],
+    channels: int,
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    group: int,
+    pad_value: int,
+) -> Any:
+    return ai_bdnet.TernaryConv(
+        x,
+        weight,
+        kernel_shape=kernel_shape,
+        channels=channels,
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        group=group,
+        pad_value=pad_value,
+        packing_version=PACKING_VERSION,
+    )
+
+
+def _ordered_conv(
+    x: Any, weight: Any, strides: Sequence[int], pads: Sequence[int], dilations: Sequence[int]
+) -> Any:
+    return ai_bdnet.OrderedConv(x, weight, strides=strides, pads=pads, dilations=dilations)
+
+
+def _ordered_average_pool(x: Any, kernel_shape: Sequence[int]) -> Any:
+    return ai_bdnet.OrderedAveragePool(x, kernel_shape=kernel_shape)
+
+
+def _channel_prelu(x: Any, slope: Any) -> Any:
+    return opset18.PRelu(x, slope)
+
+
+def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """What torch.onnx.export takes as ``custom_translation_table``."""
+    operators = torch.ops.bdnet
+    return {
+        operators.binary_conv.default: _binary_conv,
+        operators.ternary_conv.default: _ternary_conv,
+        operators.ordered_conv.default: _ordered_conv,
+        operators.ordered_average_pool.default: _ordered_average_pool,
+        operators.channel_prelu.default: _channel_prelu,
+    }
