@@ -1,0 +1,246 @@
+"""Measures one model in this process: ``python -m bdnet_runtime.benchmark MODEL.onnx``.
+
+Meant to be a fresh process, so that load time, first run and memory are what an application
+would see. Writes JSON lines to standard output: ``{"event": "progress", "stage": ...,
+"fraction": ...}`` and, last, ``{"event": "result", "schema": 1, ...}`` with:
+
+- ``model``: path, bytes, sha256; ``input``: name, shape, dtype, fill; ``started``: UTC
+- ``threads``; ``use_library``; ``isa`` of the library's kernels, null without the library
+- ``load_ms``: creating the session; ``first_run_ms``; ``warmup_runs``
+- ``samples_ms``: every timed run, in order; ``latency_ms``: their summary
+- ``images_per_second``: images over the sum of the samples
+- ``memory``: ``peak_bytes`` of the process; ``imports_bytes``: resident before the model was
+  loaded; ``model_bytes``: the difference. The last two are null on a system without /proc.
+- ``versions``; ``host``: `bdnet_runtime.host.describe_host`
+
+Exit status: 0, or 2 with one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from bdnet_runtime.errors import InputError
+from bdnet_runtime.host import describe_host
+from bdnet_runtime.info import info, versions
+from bdnet_runtime.latency import summarise
+from bdnet_runtime.memory import peak_bytes, resident_bytes
+from bdnet_runtime.model_input import model_input
+from bdnet_runtime.session import create_session, reason
+
+SCHEMA = 1
+MIN_SAMPLES = 10
+SEED = 0
+PROGRESS_INTERVAL = 0.25  # seconds; seldom enough not to disturb what is measured
+
+Progress = Callable[[str, float], None]
+Feed = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """How to measure.
+
+    Args:
+        threads: ONNX Runtime's intra-op threads.
+        warmup: untimed runs after the first.
+        seconds: for how long to take samples; at least 10 are taken.
+        use_library: with bdnet's kernels, or with the standard operators in the file.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    threads: int = 1
+    warmup: int = 10
+    seconds: float = 5.0
+    use_library: bool = True
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"threads is {self.threads}; expected 1 or more")
+        if self.warmup < 0:
+            raise InputError(f"warmup is {self.warmup}; expected 0 or more runs")
+        if not (math.isfinite(self.seconds) and self.seconds > 0):
+            raise InputError(f"seconds is {self.seconds}; expected more than 0")
+
+    def command(self, python: str, model: str) -> list[str]:
+        """The command that measures ``model`` so, wherever ``python`` has bdnet_runtime."""
+        return [
+            *(python, "-m", "bdnet_runtime.benchmark"),
+            *("--threads", str(self.threads)),
+            *("--warmup", str(self.warmup)),
+            *("--seconds", str(self.seconds)),
+            *(() if self.use_library else ("--no-library",)),
+            *("--", model),
+        ]
+
+
+def benchmark(model: Path, options: BenchmarkOptions, progress: Progress) -> dict[str, Any]:
+    """Measures ``model``; the module says what the result holds.
+
+    Raises:
+        InputError: the model cannot be loaded, fed or run.
+    """
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    imports_bytes = resident_bytes()
+
+    progress("loading the model", 0.0)
+    begin = time.perf_counter_ns()
+    session = create_session(model, options.threads, options.use_library)
+    load_ms = _milliseconds_since(begin)
+
+    fed = model_input(session)
+    feed = {fed.name: fed.random(SEED)}
+    progress("first run", 0.0)
+    first_run_ms = _first_run(session, feed)
+    for run in range(options.warmup):
+        progress("warming up", run / options.warmup)
+        session.run(None, feed)
+    samples_ms = _samples(session, feed, options.seconds, progress)
+    peak = peak_bytes()
+
+    images = fed.shape[0] if fed.shape else 1
+    return {
+        "event": "result",
+        "schema": SCHEMA,
+        "model": _describe_file(model),
+        "input": {
+            "name": fed.name,
+            "shape": list(fed.shape),
+            "dtype": "float32",
+            "fill": f"normal distribution, seed {SEED}",
+        },
+        "started": started,
+        "threads": options.threads,
+        "use_library": options.use_library,
+        "isa": info()["library"]["isa"] if options.use_library else None,
+        "load_ms": load_ms,
+        "first_run_ms": first_run_ms,
+        "warmup_runs": options.warmup,
+        "samples_ms": samples_ms,
+        "latency_ms": summarise(samples_ms),
+        "images_per_second": images * len(samples_ms) / (sum(samples_ms) / 1000),
+        "memory": {
+            "peak_bytes": peak,
+            "imports_bytes": imports_bytes,
+            "model_bytes": None if imports_bytes is None else peak - imports_bytes,
+        },
+        "versions": versions(),
+        "host": describe_host(),
+    }
+
+
+def _first_run(session: ort.InferenceSession, feed: Feed) -> float:
+    begin = time.perf_counter_ns()
+    try:
+        session.run(None, feed)
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        raise InputError(f"the model cannot be run: {reason(error)}") from error
+    return _milliseconds_since(begin)
+
+
+def _samples(
+    session: ort.InferenceSession, feed: Feed, seconds: float, progress: Progress
+) -> list[float]:
+    """Milliseconds of each run, until ``seconds`` have passed and there are enough of them."""
+    samples: list[float] = []
+    start = time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds or len(samples) < MIN_SAMPLES:
+        progress("measuring", min(elapsed / seconds, 1.0))
+        begin = time.perf_counter_ns()
+        session.run(None, feed)
+        samples.append(_milliseconds_since(begin))
+    return samples
+
+
+def _milliseconds_since(begin_ns: int) -> float:
+    return (time.perf_counter_ns() - begin_ns) / 1e6
+
+
+def _describe_file(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+class _ProgressWriter:
+    """Writes progress events: every new stage, and within one a few a second."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.written = 0.0
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        now = time.perf_counter()
+        if stage == self.stage and now - self.written < PROGRESS_INTERVAL:
+            return
+        self.stage, self.written = stage, now
+        _write({"event": "progress", "stage": stage, "fraction": fraction})
+
+
+def _write(event: dict[str, Any]) -> None:
+    print(json.dumps(event), flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see 'python -m bdnet_runtime.benchmark --help'")
+
+
+def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions]:
+    parser = _Parser(
+        prog="python -m bdnet_runtime.benchmark",
+        description="Measures one ONNX model in this process and writes JSON lines.",
+        allow_abbrev=False,
+    )
+    default = BenchmarkOptions()
+    add = parser.add_argument
+    add("model", metavar="MODEL.onnx", type=Path, help="the model to measure")
+    add("--threads", type=int, default=default.threads, help="intra-op threads (%(default)s)")
+    add("--warmup", type=int, default=default.warmup, help="untimed runs (%(default)s)")
+    add("--seconds", type=float, default=default.seconds, help="how long to measure (%(default)s)")
+    add(
+        "--no-library",
+        action="store_true",
+        help="run the standard operators in the file instead of bdnet's kernels",
+    )
+    given = parser.parse_args(arguments)
+    options = BenchmarkOptions(given.threads, given.warmup, given.seconds, not given.no_library)
+    return given.model, options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        model, options = _parse(arguments)
+        _write(benchmark(model, options, _ProgressWriter()))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever asked has gone; point stdout elsewhere so that closing it does not fail as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What the machine is: processor, clock, memory, system. Whatever it does not tell is None."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+# The processor features that a kernel's speed can depend on, as Linux names them.
+FEATURES = {
+    "ssse3",
+    "sse4_1",
+    "sse4_2",
+    "popcnt",
+    "avx",
+    "f16c",
+    "fma",
+    "bmi1",
+    "bmi2",
+    "avx2",
+    "avx_vnni",
+    "gfni",
+    "avx512f",
+    "avx512bw",
+    "avx512vl",
+    "avx512_vnni",
+    "avx512_bitalg",
+    "avx512_vpopcntdq",
+    "neon",
+    "asimd",
+    "fphp",
+    "asimdhp",
+    "atomics",
+    "asimddp",
+    "i8mm",
+    "sve",
+    "sve2",
+}
+
+
+def describe_host(root: Path = Path("/")) -> dict[str, Any]:
+    """The machine this process runs on.
+
+    Args:
+        root: where ``proc``, ``sys`` and ``etc`` are.
+
+    Returns:
+        ``machine`` (as ``uname -m``); ``board``, where a device tree names it; ``cpu`` (model);
+        ``cores`` (that this process may use); ``features`` (sorted); ``governor``;
+        ``frequency_mhz`` (of core 0, now); ``memory_bytes``; ``os``; ``kernel``.
+    """
+    cpuinfo = _fields(root / "proc/cpuinfo")
+    cpufreq = root / "sys/devices/system/cpu/cpu0/cpufreq"
+    features = cpuinfo.get("flags") or cpuinfo.get("Features")
+    frequency = _read(cpufreq / "scaling_cur_freq")
+    memory = _fields(root / "proc/meminfo").get("MemTotal")
+    return {
+        "machine": platform.machine() or None,
+        "board": _read(root / "proc/device-tree/model"),
+        "cpu": cpuinfo.get("model name") or cpuinfo.get("Hardware"),
+        "cores": _usable_cores(),
+        "features": None if features is None else sorted(FEATURES.intersection(features.split())),
+        "governor": _read(cpufreq / "scaling_governor"),
+        "frequency_mhz": None if frequency is None else int(frequency) / 1000,
+        "memory_bytes": None if memory is None else int(memory.split()[0]) * 1024,
+        "os": _fields(root / "etc/os-release", "=").get("PRETTY_NAME") or platform.system(),
+        "kernel": platform.release() or None,
+    }
+
+
+def _usable_cores() -> int | None:
+    # A container or taskset may allow fewer than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip("\0 \n") or None
+    except OSError:
+        return None
+
+
+def _fields(path: Path, separator: str = ":") -> dict[str, str]:
+    """The lines 'key: value' of a file; of several with one key, the first."""
+    fields: dict[str, str] = {}
+    for line in (_read(path) or "").splitlines():
+        key, found, value = line.partition(separator)
+        if found:
+            fields.setdefault(key.strip(), value.strip().strip('"'))
+    return fields
