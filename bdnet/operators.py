@@ -236,8 +236,8 @@ def _pooled_shape(x: Tensor, kernel_shape: Sequence[int]) -> list[int]:
 def ordered_average_pool(x: Tensor, kernel_shape: Sequence[int]) -> Tensor:
     """Averages of kh x kw windows side by side, summed in one order.
 
-    The taps of a window that lie inside the image are added row by row, then multiplied by
-    float32(1 / their number). Windows at the lower and right edge may be smaller.
+    The taps of a window that lie inside the image are added row by row; the sum is divided by
+    their number. Windows at the lower and right edge may be smaller.
 
     Args:
         x: float32 [N, H, W, C].
@@ -257,7 +257,7 @@ def ordered_average_pool(x: Tensor, kernel_shape: Sequence[int]) -> Tensor:
         for kx in range(kw):
             y = y + padded[:, ky::kh, kx::kw]
             count = count + inside[:, ky::kh, kx::kw]
-    return y * (1 / count)
+    return y / count
 
 
 @ordered_average_pool.register_fake

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import bdnet
 import onnx
 import onnx_ir as ir
 import torch
+
+import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing
 from bdnet.models.base import BDNet
-
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.naming import name_by_module
 from bdnet_export.opset import DOMAIN, OPERATORS, VERSION

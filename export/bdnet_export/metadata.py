@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
-from bdnet.preprocessing import Preprocessing
 
 from bdnet import InputError
+from bdnet.preprocessing import Preprocessing
 
 FORMAT = 1
 _PREFIX = "bdnet."

@@ -13,6 +13,10 @@ Traps that shaped the bodies:
   and ConvInteger pads with the zero point alone.
 - Float sums before a sign are Loops of Slice, Mul, Add: library convolutions and pools choose
   their own order.
+- An average is a division by its count. As a product with 1 / count, ONNX Runtime's DivMulFusion
+  turns it into that division anyway, which rounds differently where the count is no power of two.
+- Loops are written with a condition, not a trip count alone: onnx's reference evaluator takes a
+  missing condition for false.
 - No function ``overload`` and no nested function, which ONNX Runtime before 1.32 ignores or
   cannot resolve when a kernel replaces only one of the two.
 """
@@ -20,7 +24,7 @@ Traps that shaped the bodies:
 # The bodies are read by onnxscript, not run by Python: their names are operators of ONNX.
 from collections.abc import Sequence
 
-from onnxscript import FLOAT, INT64, UINT8, OnnxFunction, script
+from onnxscript import FLOAT, UINT8, OnnxFunction, script
 from onnxscript import opset18 as op
 from onnxscript.values import Opset
 
@@ -170,22 +174,25 @@ def OrderedConv(  # noqa: N802
         op.Constant(value_float=0.0),
         op.Concat(op.Shape(x, start=0, end=1), extent, filters, axis=0),
     )
-    taps = op.Squeeze(op.Shape(rows, start=0, end=1))
-    for i in range(taps):
-        tap = op.Reshape(i, op.Constant(value_ints=[1]))
+    taps = op.Shape(rows, start=0, end=1)
+    tap = op.Constant(value_ints=[0])
+    more = op.Squeeze(tap < taps)
+    while more:
         channel = op.Mod(tap, channels)
         place = op.Div(tap, channels)
         corner = op.Concat(op.Div(place, width), op.Mod(place, width), axis=0) * spacing
         start = op.Concat(corner, channel, axis=0)
         stop = op.Concat(corner + last * step + single, channel + single, axis=0)
         pixels = op.Slice(padded, start, stop, axes, steps)
-        y = y + pixels * op.Gather(rows, i)
+        y = y + pixels * op.Gather(rows, tap)
+        tap = tap + single
+        more = op.Squeeze(tap < taps)
     return y
 
 
 @script(ai_bdnet, default_opset=op)
 def OrderedAveragePool(x: FLOAT, kernel_shape: Sequence[int]) -> FLOAT:  # noqa: N802
-    """Averages of windows side by side, each summed row by row, then times 1 / count.
+    """Averages of windows side by side, each summed row by row, then divided by its count.
 
     x [N, H, W, C]; y [N, ceil(H / kh), ceil(W / kw), C]. Windows that reach over the lower or
     right edge count the pixels that exist.
@@ -209,13 +216,16 @@ def OrderedAveragePool(x: FLOAT, kernel_shape: Sequence[int]) -> FLOAT:  # noqa:
     width = op.Slice(kernel, op.Constant(value_ints=[1]), op.Constant(value_ints=[2]))
     axes = op.Constant(value_ints=[1, 2])
     end = op.Shape(padded, start=1, end=3)
-    taps = op.Squeeze(op.ReduceProd(kernel, keepdims=1))
-    for i in range(taps):
-        tap = op.Reshape(i, op.Constant(value_ints=[1]))
+    taps = op.ReduceProd(kernel, keepdims=1)
+    tap = op.Constant(value_ints=[0])
+    more = op.Squeeze(tap < taps)
+    while more:
         start = op.Concat(op.Div(tap, width), op.Mod(tap, width), axis=0)
         y = y + op.Slice(padded, start, end, axes, kernel)
         count = count + op.Slice(inside, start, end, axes, kernel)
-    return y * op.Div(op.Constant(value_float=1.0), count)
+        tap = tap + single
+        more = op.Squeeze(tap < taps)
+    return op.Div(y, count)
 
 
 OPERATORS: tuple[OnnxFunction, ...] = (BinaryConv, TernaryConv, OrderedConv, OrderedAveragePool)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import bdnet.operators  # noqa: F401  registers torch.ops.bdnet
 import torch
-from bdnet.packing import PACKING_VERSION
 from onnxscript import opset18
 
+import bdnet.operators  # noqa: F401  registers torch.ops.bdnet
 import bdnet_export.schemas  # noqa: F401  nodes of ai.bdnet can be written once it has schemas
+from bdnet.packing import PACKING_VERSION
 from bdnet_export.opset import ai_bdnet
 
 

@@ -1,0 +1,213 @@
+"""Inspection: what is in an exported file, layer by layer, without running it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import bdnet_runtime
+import onnx
+
+import bdnet_export.schemas  # noqa: F401  shape inference needs the operators' schemas
+from bdnet import InputError
+from bdnet_export.metadata import read_metadata
+from bdnet_export.model_file import load_model
+from bdnet_export.opset import DOMAIN
+
+Shape = tuple[int | str | None, ...]
+
+OPS_PER_BINARY_OPERATION = 64
+"""OPs = FLOPs + binary operations / 64, as Bi-Real Net and ReActNet count."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node with weights of its own.
+
+    Args:
+        packed_bytes, float_bytes: of its packed weights, and of its other constants.
+        binary_ops, flops: multiply-adds of one image; a ternary convolution counts as two binary
+            ones. None where a length is not known.
+        where: what runs it: our kernel, its body in standard operators, or ONNX Runtime itself.
+    """
+
+    name: str
+    operator: str
+    input_shape: Shape
+    output_shape: Shape
+    packed_bytes: int
+    float_bytes: int
+    binary_ops: int | None
+    flops: int | None
+    where: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is in an exported file.
+
+    Args:
+        operators: how many nodes of each type, custom ones with their domain.
+        ops: FLOPs + binary operations / 64 of one image, None where a shape is not known.
+    """
+
+    path: str
+    bytes: int
+    opset: int
+    version: str
+    metadata: dict[str, str]
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    operators: dict[str, int]
+    layers: list[Layer]
+    packed_bytes: int
+    float_bytes: int
+    ops: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"schema": 1, **asdict(self)}
+
+
+def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
+    """Reads an exported file.
+
+    Raises:
+        InputError: not an ONNX model, or not one of ours.
+    """
+    path = Path(onnx_path)
+    model = load_model(path)
+    metadata = read_metadata(model, path)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    except onnx.shape_inference.InferenceError as error:
+        raise InputError(f"the shapes in {path} contradict each other: {error}") from None
+    graph = inferred.graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    shapes = {value.name: _shape(value.type.tensor_type) for value in values}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    bodies = {function.name for function in model.functions if function.domain == DOMAIN}
+    layers = [
+        _layer(node, shapes, constants, _where(node, bodies))
+        for node in graph.node
+        if node.domain == DOMAIN or node.op_type in ("Gemm", "MatMul", "Conv")
+    ]
+    packed = sum(_bytes(t) for t in graph.initializer if t.data_type == onnx.TensorProto.UINT8)
+    total = sum(_bytes(t) for t in graph.initializer)
+    ops = [
+        None
+        if layer.binary_ops is None or layer.flops is None
+        else layer.flops + layer.binary_ops / OPS_PER_BINARY_OPERATION
+        for layer in layers
+    ]
+    return Inspection(
+        path=str(path),
+        bytes=path.stat().st_size,
+        opset=next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")),
+        version=metadata.version,
+        metadata={prop.key: prop.value for prop in model.metadata_props},
+        inputs={value.name: shapes[value.name] for value in graph.input},
+        outputs={value.name: shapes[value.name] for value in graph.output},
+        operators=dict(
+            Counter(
+                f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+                for node in graph.node
+            ).most_common()
+        ),
+        layers=layers,
+        packed_bytes=packed,
+        float_bytes=total - packed,
+        ops=None if None in ops else math.fsum(x for x in ops if x is not None),
+    )
+
+
+def _shape(tensor: onnx.TypeProto.Tensor) -> Shape:
+    return tuple(
+        dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None)
+        for dim in tensor.shape.dim
+    )
+
+
+def _bytes(tensor: onnx.TensorProto) -> int:
+    item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return int(math.prod(tensor.dims) * item)
+
+
+def _where(node: onnx.NodeProto, bodies: set[str]) -> str:
+    if node.domain != DOMAIN:
+        return "ONNX Runtime"
+    kernel = f"bdnet kernel ({bdnet_runtime.info()['isa']})"
+    return f"{kernel}, or its body" if node.op_type in bodies else f"{kernel} only"
+
+
+def _product(lengths: tuple[int | str | None, ...]) -> int | None:
+    """Product of known lengths; the batch, first and maybe open, is left out by the callers."""
+    known = [length for length in lengths if isinstance(length, int)]
+    return math.prod(known) if len(known) == len(lengths) else None
+
+
+def _attribute(node: onnx.NodeProto, name: str) -> Any:
+    return next(onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name)
+
+
+def _sign_conv_work(node: onnx.NodeProto, weight: Shape) -> int:
+    """Binary multiply-adds for one value of the output."""
+    planes = 2 if len(weight) == 3 else 1
+    return planes * math.prod(_attribute(node, "kernel_shape")) * int(_attribute(node, "channels"))
+
+
+def _ordered_conv_work(node: onnx.NodeProto, weight: Shape) -> int | None:
+    return _product(weight[:3])
+
+
+def _conv_work(node: onnx.NodeProto, weight: Shape) -> int | None:
+    return _product(weight[1:])
+
+
+def _matmul_work(node: onnx.NodeProto, weight: Shape) -> int | None:
+    transposed = any(a.name == "transB" and a.i for a in node.attribute)
+    return _product((weight[1] if transposed else weight[0],)) if len(weight) == 2 else None
+
+
+_WORK: dict[str, Callable[[onnx.NodeProto, Shape], int | None]] = {
+    "BinaryConv": _sign_conv_work,
+    "TernaryConv": _sign_conv_work,
+    "OrderedConv": _ordered_conv_work,
+    "Conv": _conv_work,
+    "Gemm": _matmul_work,
+    "MatMul": _matmul_work,
+}
+
+
+def _layer(
+    node: onnx.NodeProto,
+    shapes: dict[str, Shape],
+    constants: dict[str, onnx.TensorProto],
+    where: str,
+) -> Layer:
+    own = [constants[name] for name in node.input if name in constants]
+    packed = sum(_bytes(t) for t in own if t.data_type == onnx.TensorProto.UINT8)
+    output = shapes.get(node.output[0], ())
+    work: int | None = 0
+    if node.op_type in _WORK:
+        weight = constants.get(node.input[1])
+        values = _product(output[1:])
+        each = None if weight is None else _WORK[node.op_type](node, tuple(weight.dims))
+        work = None if values is None or each is None else values * each
+    binary = node.op_type in ("BinaryConv", "TernaryConv")
+    return Layer(
+        name=node.name,
+        operator=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,
+        input_shape=shapes.get(node.input[0], ()),
+        output_shape=output,
+        packed_bytes=packed,
+        float_bytes=sum(_bytes(t) for t in own) - packed,
+        binary_ops=work if binary else 0,
+        flops=0 if binary else work,
+        where=where,
+    )

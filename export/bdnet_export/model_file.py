@@ -1,0 +1,54 @@
+"""Exported files as protobufs: reading them, and what can be asked of them without running them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from bdnet import InputError
+from bdnet.deployment import constants_digest
+
+
+def load_model(path: Path) -> onnx.ModelProto:
+    """The file at ``path`` as a protobuf. Raises `InputError` where it is not an ONNX model."""
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; make it with 'bdnet-export export'")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except Exception as error:  # protobuf's DecodeError has no public home
+        raise InputError(f"{path} is not an ONNX model ({error})") from None
+    if not model.graph.output:
+        raise InputError(f"{path} is not an ONNX model, or has no outputs")
+    return model
+
+
+def file_digest(model: onnx.ModelProto) -> str:
+    """`DeployedNet.digest` of the constants as they stand in a file."""
+    arrays = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    return constants_digest(
+        (name, str(array.dtype), array.shape, np.ascontiguousarray(array).tobytes())
+        for name, array in sorted(arrays.items())
+    )
+
+
+def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
+    """The model with further float32 values among its outputs, serialised."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    present = {output.name for output in model.graph.output}
+    for name in names:
+        if name not in present:
+            extended.graph.output.append(
+                onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+            )
+    return extended.SerializeToString()
+
+
+def fixed_batch(proto: onnx.ModelProto) -> int | None:
+    """The batch of the file's first input, or None where it is open."""
+    dim = proto.graph.input[0].type.tensor_type.shape.dim[0]
+    return dim.dim_value if dim.HasField("dim_value") else None

@@ -1,0 +1,131 @@
+"""Validation: is the exported file the network, bit for bit?
+
+The deployment form in PyTorch is the reference. The file runs in ONNX Runtime twice, with our
+library (the kernels) and without (the operators' bodies), on every image. The features that leave
+the binary body must be equal; behind them float libraries add in their own order, so logits have
+a tolerance (docs/numerics.md). The trained network against its deployment form is another
+question, and answered apart.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+import bdnet
+from bdnet import DeployedNet, InputError
+from bdnet.models.base import BDNet
+from bdnet_export.comparison import Array, FileRun, TrainedAgainstDeployed
+from bdnet_export.images import ImageSet
+from bdnet_export.metadata import ModelMetadata, read_metadata
+from bdnet_export.model_file import file_digest, fixed_batch, load_model
+from bdnet_export.report import Check, ValidationReport
+
+_BATCH = 16
+"""Images compared at a time, where the file leaves the batch open."""
+
+
+def validate(
+    onnx_path: str | os.PathLike[str],
+    model: BDNet,
+    image_set: ImageSet,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> ValidationReport:
+    """Compares an exported file with the trained network it claims to be, on every image.
+
+    Args:
+        onnx_path: a file written by `bdnet_export.export`.
+        model: the trained network.
+        image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
+        progress: called with (images done, images in all).
+
+    Raises:
+        InputError: the file is not one of ours or cannot be run, or the images do not fit.
+    """
+    started = time.perf_counter()
+    path = Path(onnx_path)
+    proto = load_model(path)
+    metadata = read_metadata(proto, path)
+    deployed = bdnet.deploy(model)
+    if tuple(deployed.layers()) != metadata.layers:
+        raise InputError(
+            f"{path} was exported from another architecture "
+            f"({metadata.network.get('model')} with {len(metadata.layers)} layers) than the "
+            f"network given ({type(model).__name__} with {len(deployed.layers())} layers)"
+        )
+    report = ValidationReport(str(path), image_set.description, len(image_set.images))
+    report.checks += _check_constants(proto, metadata, deployed)
+    runs = [FileRun("with the library", proto, metadata, use_library=True)]
+    if proto.functions:
+        runs.append(FileRun("without the library", proto, metadata, use_library=False))
+    else:
+        report.notes.append(
+            "the file has no operator bodies (--no-fallback), so it was not run without the library"
+        )
+    trained = TrainedAgainstDeployed(model, deployed)
+    fixed = fixed_batch(proto)
+    batch = fixed or _BATCH
+    total = len(image_set.images)
+    for begin in range(0, total, batch):
+        images = image_set.images[begin : begin + batch]
+        features, logits = trained.compare(images)
+        for run in runs:
+            run.compare(begin, _fill(images, fixed), features, logits)
+        if progress is not None:
+            progress(begin + len(images), total)
+    for run in runs:
+        report.checks += run.checks()
+        report.values_compared += run.compared
+        report.values_different += run.different
+        report.max_logit_error = max(report.max_logit_error, run.worst_logit)
+        if run.failing_image is not None and report.first_difference is None:
+            image = image_set.images[run.failing_image : run.failing_image + 1]
+            report.first_difference, shown = run.first_difference(deployed, _fill(image, fixed))
+            report.checks.append(Check(f"first difference {run.label}", False, shown))
+    report.checks.append(trained.check())
+    report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
+    if image_set.labels is not None:
+        report.accuracy_pytorch = float(np.mean(np.array(trained.top1) == image_set.labels))
+        report.accuracy_onnx = float(np.mean(np.array(runs[0].top1) == image_set.labels))
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _check_constants(
+    proto: onnx.ModelProto, metadata: ModelMetadata, deployed: DeployedNet
+) -> list[Check]:
+    found = file_digest(proto)
+    unchanged = found == metadata.constants_sha256
+    same = found == deployed.digest()
+    return [
+        Check(
+            "file unchanged since export",
+            unchanged,
+            f"digest of the file's constants {found[:12]}"
+            + ("" if unchanged else f", its metadata says {metadata.constants_sha256[:12]}"),
+        ),
+        Check(
+            "constants equal the deployment form's",
+            same,
+            f"digest {found[:12]} in the file"
+            + (
+                " and in the deployment form"
+                if same
+                else f", {deployed.digest()[:12]} in the deployment form: another checkpoint, "
+                "or a changed file"
+            ),
+        ),
+    ]
+
+
+def _fill(images: Array, batch: int | None) -> Array:
+    """Repeats the last image up to a full batch, for files whose batch is fixed."""
+    if batch is None or len(images) == batch:
+        return images
+    return np.concatenate([images, np.repeat(images[-1:], batch - len(images), axis=0)])
