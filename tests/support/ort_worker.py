@@ -1,0 +1,42 @@
+"""Runs models in whichever ONNX Runtime this process imports. A program of its own.
+
+Usage: python ort_worker.py JOBS.json, a list of {"model", "input" (.npy), "output" (.npz),
+"optimise" (bool), "library" (path or null)}. Prints one line of JSON: the version and, for each
+job, {"error": text or null}; the model's outputs are in the job's .npz file, in order.
+"""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime as ort
+
+
+def run(job):
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = (
+        levels.ORT_ENABLE_ALL if job["optimise"] else levels.ORT_DISABLE_ALL
+    )
+    if job["library"]:
+        options.register_custom_ops_library(job["library"])
+    session = ort.InferenceSession(job["model"], options, providers=["CPUExecutionProvider"])
+    feeds = {session.get_inputs()[0].name: np.load(job["input"])}
+    np.savez(job["output"], *session.run(None, feeds))
+
+
+def main():
+    results = []
+    with open(sys.argv[1]) as file:
+        jobs = json.load(file)
+    for job in jobs:
+        try:
+            run(job)
+            results.append({"error": None})
+        except Exception as error:
+            results.append({"error": str(error)})
+    print(json.dumps({"version": ort.__version__, "results": results}))
+
+
+main()
