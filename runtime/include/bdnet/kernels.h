@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+#include "bdnet/convolution.h"
+#include "bdnet/packing.h"
+#include "bdnet/pooling.h"
+
+namespace bdnet {
+
+// The arithmetic for one kind of processor. All of them give the same bits as the reference.
+//
+// Tensors are float32 [N, H, W, C], dense. A function computes the rows [begin, end) of its result,
+// counted through the whole batch (row r is row r % height of image r / height), so that threads
+// can share the work. Functions keep no state, allocate nothing and do not throw; geometries come
+// from make_conv_geometry() and make_pool_geometry(), which is where bad input ends.
+struct Kernels {
+  // The name of the instruction set, as reports show it.
+  const char* isa;
+
+  // Arranges the weights of a convolution of signs as sign_conv_rows() wants them, once, when a
+  // session is created. filters, tiled: [filter_count, filter_size]; `filters` in packing order.
+  void (*tile_sign_filters)(const ConvAttributes& attributes, std::int64_t filter_count,
+                            const Sign* filters, Sign* tiled) noexcept;
+
+  // The first half of a convolution of signs: x >= 0 ? +1 : -1 (so +1 for -0.0, and -1 for NaN),
+  // surrounded by the padding. x: geometry.input; signs: [N, padded height, padded width, C], whose
+  // rows are those that are counted.
+  void (*binarise_rows)(const ConvGeometry& geometry, const float* x, Sign* signs,
+                        std::int64_t begin, std::int64_t end) noexcept;
+
+  // The second half: the convolution, which is an integer, as float. y: geometry.output.
+  void (*sign_conv_rows)(const ConvGeometry& geometry, const Sign* signs, const Sign* tiled,
+                         float* y, std::int64_t begin, std::int64_t end) noexcept;
+
+  // A convolution of floats with group 1 and zero padding in which every sum has one order: from 0,
+  // taps in the order ky, kx, c, each product and each sum rounded. The padding is data: 0 times an
+  // infinite weight is NaN. weight: [kh, kw, C, M]; y: geometry.output.
+  void (*ordered_conv_rows)(const ConvGeometry& geometry, const float* x, const float* weight,
+                            float* y, std::int64_t begin, std::int64_t end) noexcept;
+
+  // The sum of the taps inside the input, row by row from 0, divided by their number. y:
+  // geometry.output.
+  void (*ordered_average_pool_rows)(const PoolGeometry& geometry, const float* x, float* y,
+                                    std::int64_t begin, std::int64_t end) noexcept;
+};
+
+// Plain C++17, written from the specification alone: what every other kernel is compared with, and
+// what runs where there is none.
+const Kernels& reference_kernels() noexcept;
+
+}  // namespace bdnet

@@ -1,0 +1,202 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "bdnet/kernels.h"
+
+// Compiled with -ffp-contract=off (see cmake/BdnetCompileOptions.cmake): every product and every
+// sum of floats here is rounded on its own. The inner loops run over contiguous memory, which is
+// all that a compiler needs to vectorise them; none of that may change the order of a float sum.
+namespace bdnet {
+namespace {
+
+// Outputs whose sums are kept at once: enough for vectors, few enough for the first-level cache.
+constexpr std::int64_t kBlock = 64;
+
+void tile_sign_filters(const ConvAttributes& attributes, std::int64_t filter_count,
+                       const Sign* filters, Sign* tiled) noexcept {
+  const std::int64_t size = attributes.filter_size();
+  const bool depthwise = attributes.channels == 1 && filter_count == attributes.group;
+  if (!depthwise) {
+    std::copy_n(filters, filter_count * size, tiled);
+    return;
+  }
+  // Channels innermost, as in the activations: [kh, kw, C].
+  for (std::int64_t m = 0; m < filter_count; ++m) {
+    for (std::int64_t tap = 0; tap < size; ++tap) {
+      tiled[tap * filter_count + m] = filters[m * size + tap];
+    }
+  }
+}
+
+void binarise_rows(const ConvGeometry& geometry, const float* x, Sign* signs, std::int64_t begin,
+                   std::int64_t end) noexcept {
+  const auto [batch, height, width, channels] = geometry.input;
+  const auto [top, left, bottom, right] = geometry.attributes.pads;
+  const Sign padding = static_cast<Sign>(geometry.attributes.pad_value);
+  const std::int64_t row_size = geometry.padded[1] * channels;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t image = row / geometry.padded[0];
+    const std::int64_t iy = row % geometry.padded[0] - top;
+    Sign* out = signs + row * row_size;
+    if (iy < 0 || iy >= height) {
+      std::fill_n(out, row_size, padding);
+      continue;
+    }
+    const float* in = x + (image * height + iy) * width * channels;
+    out = std::fill_n(out, left * channels, padding);
+    for (std::int64_t i = 0; i < width * channels; ++i) {
+      out[i] = in[i] >= 0.0f ? Sign{1} : Sign{-1};
+    }
+    std::fill_n(out + width * channels, right * channels, padding);
+  }
+}
+
+// One filter per channel: channels are independent and contiguous, so the sums of a block of them
+// grow side by side.
+void depthwise_row(const ConvGeometry& geometry, const Sign* signs, const Sign* weights,
+                   float* y) noexcept {
+  const ConvAttributes& attributes = geometry.attributes;
+  const auto [kernel_height, kernel_width] = attributes.kernel_shape;
+  const std::int64_t channels = geometry.input[3];
+  const std::int64_t row_size = geometry.padded[1] * channels;
+  for (std::int64_t ox = 0; ox < geometry.output[2]; ++ox) {
+    for (std::int64_t first = 0; first < channels; first += kBlock) {
+      const std::int64_t count = std::min(kBlock, channels - first);
+      std::array<std::int32_t, kBlock> sums{};
+      for (std::int64_t ky = 0; ky < kernel_height; ++ky) {
+        for (std::int64_t kx = 0; kx < kernel_width; ++kx) {
+          const std::int64_t ix = ox * attributes.strides[1] + kx * attributes.dilations[1];
+          const Sign* s = signs + ky * attributes.dilations[0] * row_size + ix * channels + first;
+          const Sign* w = weights + (ky * kernel_width + kx) * channels + first;
+          for (std::int64_t c = 0; c < count; ++c) {
+            sums[static_cast<std::size_t>(c)] += s[c] * w[c];
+          }
+        }
+      }
+      for (std::int64_t c = 0; c < count; ++c) {
+        y[ox * channels + first + c] = static_cast<float>(sums[static_cast<std::size_t>(c)]);
+      }
+    }
+  }
+}
+
+std::int32_t dot(const Sign* a, const Sign* b, std::int64_t count) noexcept {
+  std::int32_t sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// Any grouping: a dot product over the channels of the group at every tap.
+void grouped_row(const ConvGeometry& geometry, const Sign* signs, const Sign* weights,
+                 float* y) noexcept {
+  const ConvAttributes& attributes = geometry.attributes;
+  const auto [kernel_height, kernel_width] = attributes.kernel_shape;
+  const std::int64_t channels = geometry.input[3];
+  const std::int64_t row_size = geometry.padded[1] * channels;
+  const std::int64_t filters_per_group = geometry.filters / attributes.group;
+  // Filters outermost: a filter stays in the cache for the whole row of pixels.
+  for (std::int64_t m = 0; m < geometry.filters; ++m) {
+    const std::int64_t first = m / filters_per_group * attributes.channels;
+    const Sign* filter = weights + m * attributes.filter_size();
+    for (std::int64_t ox = 0; ox < geometry.output[2]; ++ox) {
+      std::int32_t sum = 0;
+      for (std::int64_t ky = 0; ky < kernel_height; ++ky) {
+        for (std::int64_t kx = 0; kx < kernel_width; ++kx) {
+          const std::int64_t ix = ox * attributes.strides[1] + kx * attributes.dilations[1];
+          sum += dot(signs + ky * attributes.dilations[0] * row_size + ix * channels + first,
+                     filter + (ky * kernel_width + kx) * attributes.channels, attributes.channels);
+        }
+      }
+      y[ox * geometry.filters + m] = static_cast<float>(sum);
+    }
+  }
+}
+
+void sign_conv_rows(const ConvGeometry& geometry, const Sign* signs, const Sign* tiled, float* y,
+                    std::int64_t begin, std::int64_t end) noexcept {
+  const auto row_kernel = geometry.is_depthwise() ? depthwise_row : grouped_row;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t image = row / geometry.output[1];
+    const std::int64_t oy = row % geometry.output[1];
+    const std::int64_t first_row = image * geometry.padded[0] + oy * geometry.attributes.strides[0];
+    row_kernel(geometry, signs + first_row * geometry.padded[1] * geometry.input[3], tiled,
+               y + row * geometry.output[2] * geometry.output[3]);
+  }
+}
+
+void ordered_conv_rows(const ConvGeometry& geometry, const float* x, const float* weight, float* y,
+                       std::int64_t begin, std::int64_t end) noexcept {
+  const ConvAttributes& attributes = geometry.attributes;
+  const auto [batch, height, width, channels] = geometry.input;
+  const auto [kernel_height, kernel_width] = attributes.kernel_shape;
+  const std::int64_t filters = geometry.filters;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t image = row / geometry.output[1];
+    const std::int64_t top = row % geometry.output[1] * attributes.strides[0] - attributes.pads[0];
+    for (std::int64_t ox = 0; ox < geometry.output[2]; ++ox) {
+      const std::int64_t left = ox * attributes.strides[1] - attributes.pads[1];
+      for (std::int64_t first = 0; first < filters; first += kBlock) {
+        const std::int64_t count = std::min(kBlock, filters - first);
+        std::array<float, kBlock> sums{};
+        const float* w = weight + first;
+        for (std::int64_t ky = 0; ky < kernel_height; ++ky) {
+          const std::int64_t iy = top + ky * attributes.dilations[0];
+          for (std::int64_t kx = 0; kx < kernel_width; ++kx) {
+            const std::int64_t ix = left + kx * attributes.dilations[1];
+            const bool inside = iy >= 0 && iy < height && ix >= 0 && ix < width;
+            const std::int64_t pixel = ((image * height + iy) * width + ix) * channels;
+            for (std::int64_t c = 0; c < channels; ++c) {
+              const float value = inside ? x[pixel + c] : 0.0f;
+              for (std::int64_t m = 0; m < count; ++m) {
+                sums[static_cast<std::size_t>(m)] += value * w[m];
+              }
+              w += filters;
+            }
+          }
+        }
+        std::copy_n(sums.begin(), count, y + (row * geometry.output[2] + ox) * filters + first);
+      }
+    }
+  }
+}
+
+void ordered_average_pool_rows(const PoolGeometry& geometry, const float* x, float* y,
+                               std::int64_t begin, std::int64_t end) noexcept {
+  const auto [batch, height, width, channels] = geometry.input;
+  const auto [kernel_height, kernel_width] = geometry.kernel_shape;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const std::int64_t image = row / geometry.output[1];
+    const std::int64_t top = row % geometry.output[1] * kernel_height;
+    const std::int64_t bottom = std::min(top + kernel_height, height);
+    for (std::int64_t ox = 0; ox < geometry.output[2]; ++ox) {
+      const std::int64_t left = ox * kernel_width;
+      const std::int64_t right = std::min(left + kernel_width, width);
+      const float taps = static_cast<float>((bottom - top) * (right - left));
+      float* out = y + (row * geometry.output[2] + ox) * channels;
+      for (std::int64_t first = 0; first < channels; first += kBlock) {
+        const std::int64_t count = std::min(kBlock, channels - first);
+        std::array<float, kBlock> sums{};
+        for (std::int64_t iy = top; iy < bottom; ++iy) {
+          for (std::int64_t ix = left; ix < right; ++ix) {
+            const float* in = x + ((image * height + iy) * width + ix) * channels + first;
+            for (std::int64_t c = 0; c < count; ++c) sums[static_cast<std::size_t>(c)] += in[c];
+          }
+        }
+        for (std::int64_t c = 0; c < count; ++c) {
+          out[first + c] = sums[static_cast<std::size_t>(c)] / taps;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+const Kernels& reference_kernels() noexcept {
+  static constexpr Kernels kKernels{"reference",    tile_sign_filters, binarise_rows,
+                                    sign_conv_rows, ordered_conv_rows, ordered_average_pool_rows};
+  return kKernels;
+}
+
+}  // namespace bdnet

@@ -1,0 +1,39 @@
+#include "average_pool_op.h"
+
+#include "bdnet/kernels.h"
+#include "bdnet/pooling.h"
+
+namespace bdnet::ort {
+
+OrderedAveragePool::OrderedAveragePool(const OrtApi& api, const OrtKernelInfo* info)
+    : api_(api), label_(Node(api, info, kName).label()) {
+  const Node node(api, info, kName);
+  node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
+  kernel_shape_ = node.integers<2>("kernel_shape");
+  label_.require(check_pool_kernel(kernel_shape_));
+}
+
+void OrderedAveragePool::compute(OrtKernelContext* context) const {
+  RunContext run(api_, context);
+  PoolGeometry geometry;
+  label_.require(make_pool_geometry(kernel_shape_, run.input_dims(0), &geometry));
+  float* y = run.output(geometry.output);
+  if (geometry.input[0] == 0) return;
+
+  const Kernels& kernels = reference_kernels();
+  const float* x = run.input(0);
+  run.for_each_row(geometry.output[0] * geometry.output[1], [&](std::int64_t row) noexcept {
+    kernels.ordered_average_pool_rows(geometry, x, y, row, row + 1);
+  });
+}
+
+void OrderedAveragePool::infer_shape(ShapeInference& inference) {
+  const auto kernel_shape = inference.integers<2>("kernel_shape");
+  PoolGeometry geometry;
+  if (kernel_shape && check_pool_kernel(*kernel_shape).ok() &&
+      make_pool_geometry(*kernel_shape, inference.input_dims(0), &geometry).ok()) {
+    inference.set_output(geometry.output);
+  }
+}
+
+}  // namespace bdnet::ort

@@ -1,0 +1,109 @@
+#include "sign_conv_op.h"
+
+#include <optional>
+#include <string>
+
+#include "bdnet/kernels.h"
+
+namespace bdnet::ort {
+namespace {
+
+ConvAttributes read_attributes(const Node& node) {
+  const std::int64_t packing = node.integer("packing_version");
+  if (packing != kPackingVersion) {
+    node.label().fail("attribute 'packing_version' has the value " + std::to_string(packing) +
+                      ", expected " + std::to_string(kPackingVersion) +
+                      "; export the model again, or install the bdnet that it was made with");
+  }
+  ConvAttributes attributes;
+  attributes.kernel_shape = node.integers<2>("kernel_shape");
+  attributes.strides = node.integers<2>("strides");
+  attributes.pads = node.integers<4>("pads");
+  attributes.dilations = node.integers<2>("dilations");
+  attributes.channels = node.integer("channels");
+  attributes.group = node.integer("group");
+  attributes.pad_value = node.integer("pad_value");
+  return attributes;
+}
+
+std::optional<ConvAttributes> infer_attributes(const ShapeInference& inference) {
+  const auto kernel_shape = inference.integers<2>("kernel_shape");
+  const auto strides = inference.integers<2>("strides");
+  const auto pads = inference.integers<4>("pads");
+  const auto dilations = inference.integers<2>("dilations");
+  const auto channels = inference.integer("channels");
+  const auto group = inference.integer("group");
+  if (!kernel_shape || !strides || !pads || !dilations || !channels || !group) return std::nullopt;
+  ConvAttributes attributes;
+  attributes.kernel_shape = *kernel_shape;
+  attributes.strides = *strides;
+  attributes.pads = *pads;
+  attributes.dilations = *dilations;
+  attributes.channels = *channels;
+  attributes.group = *group;
+  return attributes;
+}
+
+}  // namespace
+
+SignConv::SignConv(const OrtApi& api, const OrtKernelInfo* info, const char* op, int planes)
+    : api_(api), allocator_(api, info), label_(Node(api, info, op).label()) {
+  const Node node(api, info, op);
+  node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
+  node.require_type(1, "the packed weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
+  attributes_ = read_attributes(node);
+  load_weights(node.constant(1, "the packed weights"), planes);
+}
+
+void SignConv::load_weights(const ConstantTensor& packed, int planes) {
+  label_.require(check_packed_shape(attributes_, planes, packed.dims, &filters_));
+  const std::int64_t bits = attributes_.filter_size();
+  const std::int64_t bytes = packed_bytes(bits);
+  const auto* plane0 = static_cast<const std::uint8_t*>(packed.data);
+  const auto* plane1 = plane0 + filters_ * bytes;
+  std::vector<Sign> weights(static_cast<std::size_t>(filters_ * bits));
+  for (std::int64_t m = 0; m < filters_; ++m) {
+    Sign* filter = weights.data() + m * bits;
+    if (planes == 1) {
+      unpack_binary(plane0 + m * bytes, bits, filter);
+    } else {
+      unpack_ternary(plane0 + m * bytes, plane1 + m * bytes, bits, filter);
+    }
+  }
+  tiled_weights_.resize(weights.size());
+  reference_kernels().tile_sign_filters(attributes_, filters_, weights.data(),
+                                        tiled_weights_.data());
+}
+
+void SignConv::compute(OrtKernelContext* context) const {
+  RunContext run(api_, context);
+  ConvGeometry geometry;
+  label_.require(make_conv_geometry(attributes_, filters_, run.input_dims(0), &geometry));
+  float* y = run.output(geometry.output);
+  if (geometry.input[0] == 0) return;
+
+  const Kernels& kernels = reference_kernels();
+  const float* x = run.input(0);
+  const ScratchMemory scratch = allocator_.allocate(geometry.padded_count() * sizeof(Sign));
+  Sign* signs = static_cast<Sign*>(scratch.data());
+  run.for_each_row(geometry.input[0] * geometry.padded[0], [&](std::int64_t row) noexcept {
+    kernels.binarise_rows(geometry, x, signs, row, row + 1);
+  });
+  const Sign* weights = tiled_weights_.data();
+  run.for_each_row(geometry.output[0] * geometry.output[1], [&](std::int64_t row) noexcept {
+    kernels.sign_conv_rows(geometry, signs, weights, y, row, row + 1);
+  });
+}
+
+void SignConv::infer_shape(ShapeInference& inference, int planes) {
+  const std::optional<ConvAttributes> attributes = infer_attributes(inference);
+  std::int64_t filters = 0;
+  ConvGeometry geometry;
+  if (attributes &&
+      check_packed_shape(*attributes, planes, inference.input_dims(1), &filters).ok() &&
+      make_conv_geometry(*attributes, filters, inference.input_dims(0), &geometry).ok()) {
+    inference.set_output(geometry.output);
+  }
+}
+
+}  // namespace bdnet::ort
