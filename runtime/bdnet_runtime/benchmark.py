@@ -128,7 +128,7 @@ def benchmark(model: Path, options: BenchmarkOptions, progress: Progress) -> dic
         "started": started,
         "threads": options.threads,
         "use_library": options.use_library,
-        "isa": info()["library"]["isa"] if options.use_library else None,
+        "isa": info()["isa"] if options.use_library else None,
         "load_ms": load_ms,
         "first_run_ms": first_run_ms,
         "warmup_runs": options.warmup,

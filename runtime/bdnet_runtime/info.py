@@ -18,21 +18,24 @@ STRING = 8  # TensorProto.DataType
 
 
 def info() -> dict[str, Any]:
-    """Versions, platform and the library's choice of kernels.
+    """Versions, platform, and what the library says of itself.
 
     Returns:
         ``bdnet``, ``onnxruntime``, ``numpy``, ``python``: versions; ``platform``; ``library``: its
-        ``path``, ``version`` and ``isa``, the instruction set of the kernels it runs.
+        path; ``library_version``; ``isa``: the instruction set of the kernels it runs.
 
     Raises:
         InputError: the library is missing or does not load.
     """
     session = create_session(_library_info_model())
     (text,) = session.run(None, {})
+    library = json.loads(text[0])
     return {
         **versions(),
         "platform": platform.platform(),
-        "library": {"path": get_library_path(), **json.loads(text[0])},
+        "library": get_library_path(),
+        "library_version": library["version"],
+        "isa": library["isa"],
     }
 
 

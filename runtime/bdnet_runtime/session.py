@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import onnxruntime as ort
 
@@ -41,9 +42,10 @@ def create_session(
     if isinstance(model, bytes):
         name, source = "what was given", model
     else:
-        name = source = os.fspath(model)
-        if not os.path.isfile(name):
-            found = "is a folder" if os.path.isdir(name) else "does not exist"
+        path = Path(model)
+        name = source = str(path)
+        if not path.is_file():
+            found = "is a folder" if path.is_dir() else "does not exist"
             raise InputError(f"the model {name} {found}; expected an .onnx file")
 
     options = ort.SessionOptions()

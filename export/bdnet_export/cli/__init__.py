@@ -1,0 +1,1 @@
+"""The command bdnet-export: one file for each of its commands."""

@@ -1,0 +1,123 @@
+"""Arguments and options that several commands have, and how their text is read."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STANDARD_OUTPUT = "-"
+
+
+def parse_shape(text: str) -> tuple[int, int, int]:
+    """'3,224,224' -> (3, 224, 224), channels first."""
+    try:
+        channels, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        channels = height = width = 0
+    if min(channels, height, width) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is not a shape; expected C,H,W, for example 3,224,224",
+            param_hint="'--input-shape'",
+        )
+    return channels, height, width
+
+
+def parse_batch(text: str) -> int | None:
+    """'dynamic' -> None, '4' -> 4."""
+    if text == "dynamic":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is not a batch; expected 'dynamic' or a number from 1",
+            param_hint="'--batch'",
+        )
+    return int(text)
+
+
+def _is_onnx(path: Path) -> Path:
+    if path.suffix != ".onnx":
+        raise typer.BadParameter(f"{str(path)!r} does not end in .onnx")
+    return path
+
+
+def _is_existing_onnx(path: Path) -> Path:
+    if not _is_onnx(path).is_file():
+        raise typer.BadParameter(
+            f"there is no file {str(path)!r}; make one with 'bdnet-export export'"
+        )
+    return path
+
+
+def _is_writable(file: Path | str | None) -> Path | str | None:
+    """Said before the work is done and not after."""
+    if file is None or file == STANDARD_OUTPUT:
+        return file
+    path = Path(file)
+    if path.is_dir():
+        raise typer.BadParameter(f"{str(path)!r} is a folder; expected the name of a file")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(path.parent)!r} to write it into")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise typer.BadParameter(f"{str(path)!r} may not be written by this user")
+    return file
+
+
+def _is_writable_onnx(path: Path) -> Path:
+    _is_writable(_is_onnx(path))
+    return path
+
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="The trained network: a checkpoint (.safetensors or .pt), the name of a shipped "
+        "model, or package.module:function for your own.",
+        show_default=False,
+    ),
+]
+
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="OUT.onnx",
+        help="A file that 'bdnet-export export' wrote.",
+        show_default=False,
+        callback=_is_existing_onnx,
+    ),
+]
+
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT.onnx",
+        help="The file to write.",
+        show_default=False,
+        callback=_is_writable_onnx,
+    ),
+]
+
+JsonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Write the result as JSON; with - to standard output, and nothing else there.",
+        show_default=False,
+        callback=_is_writable,
+    ),
+]
+
+JunitOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit",
+        metavar="FILE",
+        help="Write the checks as JUnit XML, which CI systems show as tests.",
+        show_default=False,
+        callback=_is_writable,
+    ),
+]
