@@ -59,6 +59,7 @@ def validate(
             f"({metadata.network.get('model')} with {len(metadata.layers)} layers) than the "
             f"network given ({type(model).__name__} with {len(deployed.layers())} layers)"
         )
+    _require_fit(proto, path, image_set)
     report = ValidationReport(str(path), image_set.description, len(image_set.images))
     report.checks += _check_constants(proto, metadata, deployed)
     runs = [FileRun("with the library", proto, metadata, use_library=True)]
@@ -95,6 +96,15 @@ def validate(
         report.accuracy_onnx = float(np.mean(np.array(runs[0].top1) == image_set.labels))
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _require_fit(proto: onnx.ModelProto, path: Path, image_set: ImageSet) -> None:
+    expected = [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]]
+    if list(image_set.images.shape[1:]) != expected:
+        raise InputError(
+            f"the images have shape {list(image_set.images.shape)}; {path} reads "
+            f"[N, {', '.join(map(str, expected))}]"
+        )
 
 
 def _check_constants(

@@ -1,0 +1,75 @@
+"""SOURCE: a checkpoint, a shipped model, a function; and every way to get it wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bdnet
+import pytest
+from bdnet import InputError
+from bdnet_export import load_source
+
+MODULE = """
+import bdnet, torch
+def network():
+    return bdnet.BDMobileNetV1(width=0.25, num_classes=3, in_channels=2)
+def layer():
+    return torch.nn.Linear(1, 1)
+def broken():
+    raise RuntimeError("no weights at hand")
+constant = 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "their_models.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, "their_models", raising=False)
+    return "their_models"
+
+
+def test_a_checkpoint_brings_what_it_knows(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    model = bdnet.BDMobileNetV1(width=0.25, num_classes=3, in_channels=1)
+    preprocessing = bdnet.Preprocessing((0.5,), (0.25,))
+    bdnet.save(model, path, input_shape=(1, 32, 32), preprocessing=preprocessing)
+    source = load_source(str(path))
+    assert source.input_shape == (1, 32, 32)
+    assert source.preprocessing == preprocessing
+    assert source.model.config == model.config
+    assert not source.model.training
+
+
+def test_a_function_in_the_working_folder(module: str) -> None:
+    source = load_source(f"{module}:network")
+    assert source.model.config["in_channels"] == 2
+    assert source.input_shape is None
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("layer", "returned a Linear; expected a bdnet.BDNet"),
+        ("broken", "raised RuntimeError: no weights at hand"),
+        ("constant", "has no function 'constant'"),
+        ("missing", "has no function 'missing'"),
+        ("", "names no function"),
+    ],
+)
+def test_functions_that_are_none(module: str, function: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_source(f"{module}:{function}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no_such_module:f", "cannot be imported: ModuleNotFoundError"),
+        ("missing.safetensors", "no checkpoint file"),
+        ("fashion-mnst", "fashion-mnist"),
+    ],
+)
+def test_sources_that_do_not_exist(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_source(text)

@@ -1,0 +1,177 @@
+"""Validation finds what is wrong with a file, and by computing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import bdnet_export
+import numpy as np
+import onnx
+import pytest
+import torch
+from bdnet import InputError
+from bdnet_export import ValidationReport, random_images
+from bdnet_export.images import ImageSet
+from bdnet_export.model_file import file_digest, load_model
+from support.networks import TINY_SHAPE, tiny_network
+
+IMAGES = random_images(20, TINY_SHAPE)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("validation") / "tiny.onnx"
+    bdnet_export.export(tiny_network(), path, input_shape=TINY_SHAPE)
+    return path
+
+
+def mend_digest(model: onnx.ModelProto) -> None:
+    for prop in model.metadata_props:
+        if prop.key == "bdnet.constants_sha256":
+            prop.value = file_digest(model)
+
+
+def alter(
+    path: Path, folder: Path, name: str, change: Callable[[np.ndarray], None], *, mend: bool = True
+) -> Path:
+    """A copy of the file with one constant changed, and its digest mended."""
+    model = load_model(path)
+    (tensor,) = (t for t in model.graph.initializer if t.name == name)
+    array = onnx.numpy_helper.to_array(tensor).copy()
+    change(array)
+    tensor.CopyFrom(onnx.numpy_helper.from_array(array, name))
+    if mend:
+        mend_digest(model)
+    altered = folder / "altered.onnx"
+    onnx.save(model, altered)
+    return altered
+
+
+def failed(report: ValidationReport) -> set[str]:
+    return {check.name for check in report.checks if not check.passed}
+
+
+def test_an_exported_file_passes(exported: Path) -> None:
+    labels = np.zeros(len(IMAGES.images), np.int64)
+    seen = []
+    report = bdnet_export.validate(
+        exported,
+        tiny_network(),
+        ImageSet(IMAGES.images, labels, "noise"),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert report.passed, report.checks
+    assert report.first_difference is None
+    # 6 x 5 pixels of 34 channels leave the body; with the library and without.
+    assert report.values_compared == 2 * 20 * 6 * 5 * 34
+    assert report.values_different == 0
+    assert report.accuracy_onnx == report.accuracy_pytorch is not None
+    assert seen[-1] == (20, 20)
+    assert len(report.checks) == 7
+
+
+@pytest.mark.parametrize(
+    ("constant", "layer"),
+    [
+        ("body.0.depthwise.conv.weight", "body.0.depthwise"),
+        ("body.0.pointwise.conv.weight", "body.0.pointwise"),
+        ("body.1.pointwise.conv.weight", "body.1.pointwise"),
+    ],
+)
+def test_one_flipped_weight_bit_is_found(
+    constant: str, layer: str, exported: Path, tmp_path: Path
+) -> None:
+    def flip(array: np.ndarray) -> None:
+        array.reshape(-1)[0] ^= 1  # the first bit of the first filter: never a tail bit
+
+    altered = alter(exported, tmp_path, constant, flip)
+    report = bdnet_export.validate(altered, tiny_network(), IMAGES)
+    assert not report.passed
+    assert report.first_difference == layer
+    assert "features equal with the library" in failed(report)
+    assert "features equal without the library" in failed(report)
+    assert "file unchanged since export" not in failed(report), "the digest was mended"
+    (shown,) = (c.message for c in report.checks if c.name.startswith("first difference"))
+    assert shown.startswith(f"{layer}: ")
+    assert "expected" in shown
+
+
+def test_a_constant_one_ulp_off_is_found(exported: Path, tmp_path: Path) -> None:
+    def nudge(array: np.ndarray) -> None:
+        array[:] = np.nextafter(array, np.float32(np.inf))
+
+    altered = alter(exported, tmp_path, "body.0.pointwise.bn_add", nudge)
+    report = bdnet_export.validate(altered, tiny_network(), IMAGES)
+    assert report.first_difference == "body.0.pointwise"
+
+
+def test_a_change_that_no_image_shows_fails_by_its_digest(exported: Path, tmp_path: Path) -> None:
+    def set_tail(array: np.ndarray) -> None:
+        array.reshape(-1)[-1] ^= 0x80  # the last bit of a 34-filter, 17-channel weight: a tail bit
+
+    altered = alter(exported, tmp_path, "body.1.pointwise.conv.weight", set_tail, mend=False)
+    report = bdnet_export.validate(altered, tiny_network(), IMAGES)
+    assert report.first_difference is None
+    assert failed(report) == {
+        "file unchanged since export",
+        "constants equal the deployment form's",
+    }
+
+
+def test_a_classifier_outside_the_tolerance_fails(exported: Path, tmp_path: Path) -> None:
+    def shift(array: np.ndarray) -> None:
+        array += np.float32(0.01)
+
+    altered = alter(exported, tmp_path, "head.classifier.bias", shift)
+    report = bdnet_export.validate(altered, tiny_network(), IMAGES)
+    assert report.values_different == 0
+    assert {"logits with the library", "logits without the library"} <= failed(report)
+
+
+def test_another_training_of_the_same_network_fails(exported: Path) -> None:
+    report = bdnet_export.validate(exported, tiny_network(seed=1), IMAGES)
+    assert report.first_difference == "stem"
+    assert "constants equal the deployment form's" in failed(report)
+
+
+def test_a_network_whose_deployment_differs_from_its_training_fails(exported: Path) -> None:
+    network = tiny_network()
+    hooked = copy.deepcopy(network)
+    # A layer that behaves otherwise in training than what its parameters say.
+    hooked.body[0].depthwise.register_forward_hook(lambda module, args, output: -output)
+    report = bdnet_export.validate(exported, hooked, IMAGES)
+    assert failed(report) == {"trained network agrees with its deployment form"}
+
+
+def test_validation_leaves_the_network_in_its_mode(exported: Path) -> None:
+    network = tiny_network().train()
+    before = copy.deepcopy(network.state_dict())
+    bdnet_export.validate(exported, network, IMAGES)
+    assert network.training
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
+def test_a_fixed_batch_that_does_not_divide_the_images(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    bdnet_export.export(
+        tiny_network(), path, input_shape=TINY_SHAPE, dynamic_batch=False, batch=8, fallback=False
+    )
+    report = bdnet_export.validate(path, tiny_network(), IMAGES)
+    assert report.passed
+    assert report.values_compared == 20 * 6 * 5 * 34
+    assert len(report.notes) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a"])
+def test_a_file_that_is_no_model_is_told(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is not an ONNX model"):
+        bdnet_export.validate(path, tiny_network(), IMAGES)
+
+
+def test_images_of_another_shape_are_told(exported: Path) -> None:
+    with pytest.raises(InputError, match=r"reads \[N, 2, 11, 9\]"):
+        bdnet_export.validate(exported, tiny_network(), random_images(2, (3, 11, 9)))
