@@ -32,7 +32,8 @@ def pack_plane(plane: Tensor) -> Tensor:
     bits = plane.permute(0, 2, 3, 1).flatten(1).to(torch.uint8)
     bits = torch.nn.functional.pad(bits, (0, -bits.shape[1] % 8))
     places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
-    return (bits.unflatten(1, (-1, 8)) * places).sum(2).to(torch.uint8)
+    packed: Tensor = (bits.unflatten(1, (-1, 8)) * places).sum(2).to(torch.uint8)
+    return packed
 
 
 def unpack_plane(packed: Tensor, kernel_size: tuple[int, int], channels: int) -> Tensor:
@@ -50,4 +51,5 @@ def unpack_plane(packed: Tensor, kernel_size: tuple[int, int], channels: int) ->
     shifts = torch.arange(8, dtype=torch.uint8, device=packed.device)
     bits = ((packed.unsqueeze(2) >> shifts) & 1).flatten(1)
     used = kernel_size[0] * kernel_size[1] * channels
-    return bits[:, :used].unflatten(1, (*kernel_size, channels))
+    filters: Tensor = bits[:, :used].unflatten(1, (*kernel_size, channels))
+    return filters

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import bdnet_runtime
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -14,6 +13,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+import bdnet_runtime
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
 from bdnet_export.metadata import ModelMetadata

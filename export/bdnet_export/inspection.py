@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import bdnet_runtime
 import onnx
 
 import bdnet_export.schemas  # noqa: F401  shape inference needs the operators' schemas
+import bdnet_runtime
 from bdnet import InputError
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
@@ -134,8 +134,8 @@ def _shape(tensor: onnx.TypeProto.Tensor) -> Shape:
 
 
 def _bytes(tensor: onnx.TensorProto) -> int:
-    item = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return int(math.prod(tensor.dims) * item)
+    item: int = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return item * math.prod(int(length) for length in tensor.dims)
 
 
 def _where(node: onnx.NodeProto, bodies: set[str]) -> str:
@@ -158,7 +158,8 @@ def _attribute(node: onnx.NodeProto, name: str) -> Any:
 def _sign_conv_work(node: onnx.NodeProto, weight: Shape) -> int:
     """Binary multiply-adds for one value of the output."""
     planes = 2 if len(weight) == 3 else 1
-    return planes * math.prod(_attribute(node, "kernel_shape")) * int(_attribute(node, "channels"))
+    kernel_height, kernel_width = (int(k) for k in _attribute(node, "kernel_shape"))
+    return planes * kernel_height * kernel_width * int(_attribute(node, "channels"))
 
 
 def _ordered_conv_work(node: onnx.NodeProto, weight: Shape) -> int | None:

@@ -45,7 +45,7 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
             extended.graph.output.append(
                 onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
             )
-    return extended.SerializeToString()
+    return bytes(extended.SerializeToString())
 
 
 def fixed_batch(proto: onnx.ModelProto) -> int | None:

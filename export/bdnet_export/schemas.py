@@ -7,6 +7,7 @@ node, the checker validates nodes against it, and strict shape inference needs i
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import onnx
 from onnx.defs import OpSchema
@@ -128,7 +129,7 @@ _INFERENCE: dict[str, Callable[[InferenceContext], None]] = {
 }
 
 
-def _schema(function: OnnxFunction) -> OpSchema:
+def _schema(function: OnnxFunction[..., Any]) -> OpSchema:
     proto = function.to_function_proto()
     annotations = function.function.__annotations__
     attributes = [

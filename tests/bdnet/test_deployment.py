@@ -9,17 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import bdnet
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
+import bdnet
 from bdnet import InputError
 from bdnet.layers import BinaryConv2d, TernaryConv2d
 from bdnet.models.base import BDNet
 from bdnet.units import Head, SignUnit, Stem
 from support.networks import TINY_SHAPE, small_mobilenet, tiny_network
 from support.operator_cases import assert_equal
-from torch import nn
 
 
 @pytest.mark.parametrize("residual", ["pre_bn", "post_bn", "none"])

@@ -6,13 +6,14 @@ import getpass
 from pathlib import Path
 from typing import Any
 
-import bdnet
-import bdnet_export
-import bdnet_runtime
 import numpy as np
 import onnx
 import pytest
 import torch
+
+import bdnet
+import bdnet_export
+import bdnet_runtime
 from bdnet import InputError
 from bdnet.layers import BinaryConv2d, TernaryConv2d
 from bdnet_export.model_file import file_digest, load_model, with_outputs

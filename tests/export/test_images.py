@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from bdnet import InputError, Preprocessing
 from bdnet_export import load_images, random_images
-from PIL import Image
 
 PREPROCESSING = Preprocessing((0.5,), (0.25,))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bdnet
-import bdnet_export
 import onnx
 import pytest
 import torch
+
+import bdnet
+import bdnet_export
 from bdnet import InputError
 from support.networks import TINY_SHAPE, tiny_network
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bdnet
 import pytest
+
+import bdnet
 from bdnet import InputError
 from bdnet_export import load_source
 

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Callable
 from pathlib import Path
 
-import bdnet_export
 import numpy as np
 import onnx
 import pytest
 import torch
+
+import bdnet_export
 from bdnet import InputError
 from bdnet_export import ValidationReport, random_images
 from bdnet_export.images import ImageSet

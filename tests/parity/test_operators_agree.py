@@ -6,13 +6,14 @@ PyTorch. Inputs hold zeros of both signs, denormals, infinities and NaN.
 
 from __future__ import annotations
 
-import bdnet_runtime
 import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx.reference import ReferenceEvaluator
+
+import bdnet_runtime
 from support.operator_cases import (
     SPECIAL_VALUES,
     Case,

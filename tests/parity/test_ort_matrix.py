@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import bdnet
-import bdnet_export
-import bdnet_runtime
 import numpy as np
 import onnx
 import pytest
 import torch
+
+import bdnet
+import bdnet_export
+import bdnet_runtime
 from bdnet_export.model_file import load_model, with_outputs
 from support.networks import small_mobilenet
 from support.operator_cases import (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import bdnet_runtime
 import numpy as np
 import onnx
 import pytest
+
+import bdnet_runtime
 from bdnet_export.opset import OPERATORS
 from support.operator_cases import (
     Case,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
+
 from bdnet import BDMobileNetV1, BDNet
 from bdnet.layers import BinaryConv2d, TernaryConv2d
 from bdnet.units import Head, SeparableBlock, SignUnit, Stem
-from torch import nn
 
 
 def unsettle(model: BDNet, seed: int) -> BDNet:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+
 from bdnet import operators
 from bdnet.packing import pack_plane
 from bdnet_export.opset import DOMAIN, OPERATORS, VERSION

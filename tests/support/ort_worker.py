@@ -7,6 +7,7 @@ job, {"error": text or null}; the model's outputs are in the job's .npz file, in
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -28,8 +29,7 @@ def run(job):
 
 def main():
     results = []
-    with open(sys.argv[1]) as file:
-        jobs = json.load(file)
+    jobs = json.loads(Path(sys.argv[1]).read_text())
     for job in jobs:
         try:
             run(job)
