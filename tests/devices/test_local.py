@@ -1,0 +1,87 @@
+"""The device local: a fresh process, its progress, its sentence, and its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bdnet_devices import LocalDevice
+from bdnet_runtime import InputError
+from bdnet_runtime.benchmark import BenchmarkOptions
+from support import plain_models
+
+SHORT = BenchmarkOptions(warmup=0, seconds=0.1, use_library=False)
+LONG = BenchmarkOptions(warmup=0, seconds=600, use_library=False)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return plain_models.write(plain_models.conv_relu(), tmp_path / "model.onnx")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """The processes that the device has started."""
+    processes: list[subprocess.Popen[str]] = []
+
+    class Recorded(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)  # type: ignore[call-overload]
+            processes.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    return processes
+
+
+def test_the_result_is_that_of_the_process(model: Path) -> None:
+    seen: list[tuple[str, float]] = []
+    result = LocalDevice().benchmark(model, SHORT, lambda *event: seen.append(event))
+    assert result["model"]["path"] == str(model)
+    assert (result["warmup_runs"], result["use_library"]) == (0, False)
+    assert len(result["samples_ms"]) >= 10
+    assert [stage for stage, _ in seen][:2] == ["loading the model", "first run"]
+
+
+def test_bad_input_is_the_sentence_of_the_process(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.onnx"
+    with pytest.raises(InputError, match=r"^the model .*missing\.onnx does not exist; expected"):
+        LocalDevice().benchmark(missing, SHORT)
+
+
+def test_a_name_that_looks_like_an_option_is_a_name() -> None:
+    with pytest.raises(InputError, match=r"^the model --help does not exist"):
+        LocalDevice().benchmark(Path("--help"), SHORT)
+
+
+def test_an_interruption_ends_the_process(
+    model: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    def interrupt(stage: str, fraction: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LocalDevice().benchmark(model, LONG, interrupt)
+    (process,) = started
+    assert process.returncode is not None
+
+
+def test_a_process_that_is_killed_is_said_to_be(
+    model: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    def kill(stage: str, fraction: float) -> None:
+        started[0].kill()
+
+    with pytest.raises(RuntimeError, match="was ended by SIGKILL"):
+        LocalDevice().benchmark(model, LONG, kill)
+
+
+def test_options_survive_the_command_line() -> None:
+    from bdnet_runtime.benchmark import _parse
+
+    options = BenchmarkOptions(threads=3, warmup=7, seconds=0.25, use_library=False)
+    command = options.command(sys.executable, "a model.onnx")
+    assert command[:3] == [sys.executable, "-m", "bdnet_runtime.benchmark"]
+    assert _parse(command[3:]) == (Path("a model.onnx"), options)

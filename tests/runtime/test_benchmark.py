@@ -1,0 +1,187 @@
+"""python -m bdnet_runtime.benchmark, as a device runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from support import plain_models
+
+COMMAND = [sys.executable, "-m", "bdnet_runtime.benchmark"]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def result_of(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert finished.returncode == 0, finished.stderr
+    events = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert [event["event"] for event in events[:-1]] == ["progress"] * (len(events) - 1)
+    assert events[-1]["event"] == "result"
+    result: dict[str, Any] = events[-1]
+    return result
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return plain_models.write(plain_models.conv_relu(), tmp_path / "model.onnx")
+
+
+def test_the_result_says_what_was_measured_and_on_what(model: Path) -> None:
+    result = result_of(run(model, "--no-library", "--seconds", 0.2, "--warmup", 3, "--threads", 2))
+    assert result["schema"] == 1
+    assert result["model"] == {
+        "path": str(model),
+        "bytes": model.stat().st_size,
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+    }
+    assert result["input"]["shape"] == [1, 3, 16, 16]
+    assert result["input"]["dtype"] == "float32"
+    assert "seed 0" in result["input"]["fill"]
+    assert (result["threads"], result["warmup_runs"]) == (2, 3)
+    assert (result["use_library"], result["isa"]) == (False, None)
+    assert result["load_ms"] > 0
+    assert result["first_run_ms"] > 0
+    assert set(result["versions"]) == {"bdnet", "onnxruntime", "numpy", "python"}
+    assert result["host"]["cores"] >= 1
+
+
+def test_the_summary_is_that_of_the_samples(model: Path) -> None:
+    result = result_of(run(model, "--no-library", "--seconds", 0.2))
+    samples, latency = result["samples_ms"], result["latency_ms"]
+    assert latency["min"] == min(samples)
+    for name, percent in (("p50", 50), ("p90", 90), ("p99", 99)):
+        assert latency[name] == pytest.approx(np.percentile(samples, percent))
+    assert latency["mean"] == pytest.approx(np.mean(samples))
+    assert latency["stdev"] == pytest.approx(np.std(samples, ddof=1))
+    assert result["images_per_second"] == pytest.approx(1000 / np.mean(samples))
+
+
+def test_however_short_there_are_ten_samples(model: Path) -> None:
+    result = result_of(run(model, "--no-library", "--seconds", 1e-9, "--warmup", 0))
+    assert len(result["samples_ms"]) == 10
+
+
+def test_a_fixed_batch_is_run_whole_and_counted_in_images(tmp_path: Path) -> None:
+    model = plain_models.write(plain_models.conv_relu((4, 3, 16, 16)), tmp_path / "batch.onnx")
+    result = result_of(run(model, "--no-library", "--seconds", 0.1))
+    assert result["input"]["shape"] == [4, 3, 16, 16]
+    assert result["images_per_second"] == pytest.approx(4000 / np.mean(result["samples_ms"]))
+
+
+def test_progress_names_the_stages_in_order(model: Path) -> None:
+    finished = run(model, "--no-library", "--seconds", 0.6)
+    events = [json.loads(line) for line in finished.stdout.splitlines()][:-1]
+    stages = list(dict.fromkeys(event["stage"] for event in events))
+    assert stages == ["loading the model", "first run", "warming up", "measuring"]
+    fractions = [event["fraction"] for event in events if event["stage"] == "measuring"]
+    assert fractions == sorted(fractions)
+    assert len(fractions) >= 2
+    assert 0 <= fractions[0] <= fractions[-1] <= 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_peak_memory_is_not_that_of_the_process_that_started_it(model: Path) -> None:
+    """ru_maxrss of a child starts at its parent's size."""
+    ballast = 1 << 30
+    code = (
+        f"import subprocess, sys; held = bytearray({ballast}); "
+        f"sys.exit(subprocess.call(sys.argv[1:]))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code, *COMMAND, str(model), "--no-library", "--seconds", "0.01"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    memory = result_of(finished)["memory"]
+    assert memory["imports_bytes"] < memory["peak_bytes"] < ballast
+    assert memory["model_bytes"] == memory["peak_bytes"] - memory["imports_bytes"]
+
+
+def _missing(folder: Path) -> list[object]:
+    return [folder / "missing.onnx"]
+
+
+def _junk(folder: Path) -> list[object]:
+    path = folder / "junk.onnx"
+    path.write_bytes(b"not a model")
+    return [path]
+
+
+def _dynamic_size(folder: Path) -> list[object]:
+    shape = ("N", 3, "H", "W")
+    return [plain_models.write(plain_models.conv_relu(shape), folder / "model.onnx")]
+
+
+def _integer_input(folder: Path) -> list[object]:
+    model = plain_models.conv_relu(data_type=TensorProto.UINT8)
+    return [plain_models.write(model, folder / "model.onnx")]
+
+
+def _two_inputs(folder: Path) -> list[object]:
+    return [plain_models.write(plain_models.two_inputs(), folder / "model.onnx")]
+
+
+def _does_not_run(folder: Path) -> list[object]:
+    model = plain_models.conv_relu(("N", 4, 16, 16))
+    return [plain_models.write(model, folder / "model.onnx")]
+
+
+def _option(*arguments: object) -> Any:
+    def build(folder: Path) -> list[object]:
+        return [plain_models.write(plain_models.conv_relu(), folder / "model.onnx"), *arguments]
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (_missing, "missing.onnx does not exist"),
+        (_junk, "junk.onnx is not a model"),
+        (_dynamic_size, "only the first dimension, the batch, may be dynamic"),
+        (_integer_input, "is a tensor(uint8); expected a tensor(float)"),
+        (_two_inputs, "the model has 2 inputs ('x', 'z'); expected one"),
+        (_does_not_run, "the model cannot be run: "),
+        (_option("--threads", 0), "threads is 0"),
+        (_option("--warmup", -1), "warmup is -1"),
+        (_option("--seconds", 0), "seconds is 0.0"),
+        (_option("--seconds", "nan"), "seconds is nan"),
+        (_option("--seconds", "soon"), "'soon'"),
+        (_option("--treads", 1), "--treads"),
+    ],
+    ids=lambda value: None if callable(value) else value,
+)
+def test_bad_input_is_one_sentence_and_status_2(tmp_path: Path, arguments: Any, says: str) -> None:
+    finished = run(*arguments(tmp_path), "--no-library")
+    assert finished.returncode == 2
+    assert says in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+
+
+def test_it_ends_when_nobody_reads_any_more(model: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, str(model), "--no-library", "--seconds", "600"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=30) == 141
+        assert process.stderr.read() == ""

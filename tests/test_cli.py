@@ -1,0 +1,334 @@
+"""bdnet-export as a user runs it: words, files, exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from support import plain_models
+from support.import_blocker import run_without
+from support.tools import unavailable
+
+COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
+COMMANDS = ("export", "validate", "bench", "inspect", "demo")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs the command in an empty folder of its own."""
+    return lambda *arguments: run_in(tmp_path, *arguments)
+
+
+def run_in(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    return plain_models.write(plain_models.conv_relu(), tmp_path / "plain.onnx")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A folder with a user's own module, ``mine``, and what was exported from it."""
+
+    folder: Path
+    onnx: Path
+    finished: subprocess.CompletedProcess[str]
+
+
+MODULE = """
+from support.networks import tiny_network
+
+print("words of a user's own module")
+
+def first():
+    return tiny_network(seed=1)
+
+def second():
+    return tiny_network(seed=2)
+"""
+SHAPE = "2,11,9"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    from bdnet_runtime import InputError, get_library_path
+
+    try:
+        get_library_path()
+    except InputError as error:
+        unavailable(str(error))
+    folder = tmp_path_factory.mktemp("exported")
+    # What the module imports is found from its own folder, as a user's would be.
+    tests = Path(__file__).parent
+    (folder / "mine.py").write_text(f"import sys\nsys.path.append({str(tests)!r})\n{MODULE}")
+    finished = run_in(
+        *(folder, "export", "mine:first", "-o", "first.onnx"),
+        *("--input-shape", SHAPE, "--json", "-"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    return Exported(folder, folder / "first.onnx", finished)
+
+
+# Help and usage.
+
+
+def test_help_names_every_command(run: Run) -> None:
+    finished = run("--help")
+    assert finished.returncode == 0
+    for command in COMMANDS:
+        assert f" {command} " in finished.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_examples(run: Run, command: str) -> None:
+    finished = run(command, "--help")
+    assert finished.returncode == 0
+    assert "For example:" in finished.stdout
+    assert f"bdnet-export {command}" in finished.stdout.split("For example:")[1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["validate", "--help"]])
+def test_help_needs_no_heavy_package(arguments: list[str]) -> None:
+    code = "from bdnet_export.cli.main import main\nsys.exit(main())"
+    heavy = ("torch", "onnx", "onnxscript", "bdnet")
+    finished = run_without(heavy, code, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout
+
+
+def test_no_command_shows_the_help(run: Run) -> None:
+    finished = run()
+    assert finished.returncode == 2
+    assert "Usage: bdnet-export" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["exprt"], "Did you mean 'export'?"),
+        (["bench", "plain.onnx", "--therads", 2], "--threads"),
+        (["export", "fashion-mnist"], "Missing option '--output'"),
+        (["export", "m.safetensors", "-o", "out.txt"], "'out.txt' does not end in .onnx"),
+        (["export", "m.safetensors", "-o", "no/out.onnx"], "there is no folder 'no'"),
+        (
+            ["export", "m.safetensors", "-o", "out.onnx", "--input-shape", "3x224"],
+            "'3x224' is not a shape; expected C,H,W, for example 3,224,224",
+        ),
+        (
+            ["export", "m.safetensors", "-o", "out.onnx", "--input-shape", "3,0,224"],
+            "'3,0,224' is not a shape",
+        ),
+        (
+            ["export", "m.safetensors", "-o", "out.onnx", "--batch", "many"],
+            "'many' is not a batch; expected 'dynamic' or a number from 1",
+        ),
+        (["export", "m.safetensors", "-o", "out.onnx", "--json", "."], "'.' is a folder"),
+        (["export", "m.safetensors", "-o", "out.onnx"], "no checkpoint file m.safetensors"),
+        (["export", "fashon-mnist", "-o", "out.onnx"], "fashion-mnist"),
+        (["export", "nowhere:model", "-o", "out.onnx"], "module 'nowhere' cannot be imported"),
+        (["validate", "absent.onnx", "fashion-mnist"], "there is no file 'absent.onnx'"),
+        (["validate", "m.safetensors", "plain.onnx"], "'m.safetensors' does not end in .onnx"),
+        (
+            ["validate", "plain.onnx", "m.safetensors", "--images", "a.png", "--random", 3],
+            "'--images': it cannot be given together with '--random'",
+        ),
+        (["validate", "plain.onnx", "m.safetensors", "--random", 0], "'--random'"),
+        (["validate", "plain.onnx", "m.safetensors", "--junit", "no/j.xml"], "no folder 'no'"),
+        (["bench", "absent.onnx"], "there is no file 'absent.onnx'"),
+        (["bench", "plain.onnx", "--threads", 0], "'--threads'"),
+        (["bench", "plain.onnx", "--no-library", "--seconds", "nan"], "seconds is nan"),
+        (["bench", "junk.onnx", "--no-library"], "junk.onnx is not a model"),
+        (["inspect", "absent.onnx"], "there is no file 'absent.onnx'"),
+        (["inspect", "junk.onnx"], "junk.onnx is not an ONNX model"),
+        (["inspect", "plain.onnx"], "no bdnet metadata"),
+        (["demo", "--output", "junk.onnx"], "'junk.onnx' cannot be made"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_sentence_and_status_2(
+    run: Run, plain: Path, arguments: list[object], says: str
+) -> None:
+    (plain.parent / "junk.onnx").write_bytes(b"not a model")
+    finished = run(*arguments)
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    # Stages may be told before; the error is the last line, and one line.
+    sentence = finished.stderr.splitlines()[-1]
+    assert sentence.startswith("bdnet-export: ")
+    assert says in sentence
+    assert "Traceback" not in finished.stderr
+    assert not (plain.parent / "out.onnx").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_said_before_the_work(run: Run, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    finished = run("export", "m.safetensors", "-o", closed / "out.onnx")
+    assert finished.returncode == 2
+    assert "may not be written by this user" in finished.stderr
+
+
+def test_debug_adds_the_traceback(run: Run) -> None:
+    arguments = ("export", "m.safetensors", "-o", "out.onnx")
+    plainly, debugging = run(*arguments), run("--debug", *arguments)
+    assert "Traceback" not in plainly.stderr
+    assert "Traceback" in debugging.stderr
+    assert plainly.returncode == debugging.returncode == 2
+    assert plainly.stderr.splitlines()[-1] == debugging.stderr.splitlines()[-1]
+
+
+# Ends that are nobody's mistake.
+
+
+def test_an_interruption_is_a_sentence_and_leaves_no_process(plain: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "bench", str(plain), "--no-library", "--seconds", "600"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while process.stderr.readline().strip() != "measuring":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        # The pipe ends when the last process that holds it does: the benchmark's is gone as well.
+        started = time.monotonic()
+        assert process.stderr.read() == "bdnet-export: interrupted\n"
+        assert time.monotonic() - started < 10
+
+
+def test_a_reader_that_leaves_early_is_no_failure(plain: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "bench", str(plain), "--no-library", "--seconds", "0.1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        words = process.stderr.read()
+        assert process.wait(timeout=60) == 141
+    assert "Traceback" not in words
+    assert "Exception" not in words
+
+
+# The commands on plain models: what surrounds the network.
+
+
+def test_bench_shows_percentiles_and_writes_every_sample(run: Run, tmp_path: Path) -> None:
+    model = plain_models.write(plain_models.conv_relu(), tmp_path / "my [bold] model.onnx")
+    finished = run("bench", model, "--no-library", "--seconds", 0.2, "--json", "result.json")
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert len(result["samples_ms"]) >= 10
+    assert str(model) in finished.stdout.splitlines()[-1]
+    for word in ("p50", "p90", "p99", "peak memory", "standard operators", " MB"):
+        assert word in finished.stdout
+
+
+def test_json_on_standard_output_is_alone_there(run: Run, plain: Path) -> None:
+    finished = run("bench", plain, "--no-library", "--seconds", 0.1, "--json", "-")
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["schema"] == 1
+    assert "p50" in finished.stderr
+
+
+# The commands on an exported network.
+
+
+def test_export_tells_size_and_seconds(exported: Exported) -> None:
+    result = json.loads(exported.finished.stdout)
+    assert result["bytes"] == exported.onnx.stat().st_size
+    assert result["input_shape"] == [2, 11, 9]
+    assert result["custom_nodes"] > 0
+    assert (result["batch"], result["opset"], result["fallback"]) == ("dynamic", 18, True)
+    line = exported.finished.stderr.splitlines()[-1]
+    assert line.startswith("Exported mine:first to first.onnx in ")
+    assert " MB" in line
+    assert " s: " in line
+
+
+def test_export_asks_for_a_shape_that_nobody_knows(exported: Exported) -> None:
+    finished = run_in(exported.folder, "export", "mine:first", "-o", "other.onnx")
+    assert finished.returncode == 2
+    assert "'mine:first' does not say the shape of its images" in finished.stderr
+
+
+def test_validate_passes_on_the_network_itself(exported: Exported) -> None:
+    finished = run_in(
+        *(exported.folder, "validate", "first.onnx", "mine:first", "--random", 3),
+        *("--json", "report.json", "--junit", "report.xml"),
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "words of a user's own module" not in finished.stdout
+    assert finished.stdout.splitlines()[-1].startswith("first.onnx is mine:first: 0 of ")
+    report = json.loads((exported.folder / "report.json").read_text())
+    assert report["passed"] is True
+    assert (report["images"], report["values_different"]) == (3, 0)
+    suite = ElementTree.parse(exported.folder / "report.xml").getroot()
+    assert suite.get("failures") == "0"
+    assert [case.get("name") for case in suite] == [check["name"] for check in report["checks"]]
+
+
+def test_validate_fails_on_another_network(exported: Exported) -> None:
+    finished = run_in(
+        *(exported.folder, "validate", "first.onnx", "mine:second", "--random", 2),
+        *("--json", "-", "--junit", "other.xml"),
+    )
+    assert finished.returncode == 1, finished.stderr
+    report = json.loads(finished.stdout)
+    failed = [check["name"] for check in report["checks"] if not check["passed"]]
+    assert failed
+    assert "first.onnx is not mine:second" in finished.stderr.splitlines()[-1]
+    suite = ElementTree.parse(exported.folder / "other.xml").getroot()
+    assert suite.get("failures") == str(len(failed))
+    found = [case.get("name") for case in suite if case.find("failure") is not None]
+    assert found == failed
+    assert all(failure.get("message") for failure in suite.iter("failure"))
+
+
+def test_validate_says_that_its_images_are_noise(exported: Exported) -> None:
+    finished = run_in(exported.folder, "validate", "first.onnx", "mine:first")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "32 random images" in finished.stdout
+
+
+def test_inspect_shows_every_layer(exported: Exported) -> None:
+    finished = run_in(exported.folder, "inspect", "first.onnx", "--json", "layers.json")
+    assert finished.returncode == 0, finished.stderr
+    layers = json.loads((exported.folder / "layers.json").read_text())["layers"]
+    assert layers
+    for layer in layers:
+        assert layer["name"] in finished.stdout
+    assert "ai.bdnet.TernaryConv" in finished.stdout
+
+
+def test_bench_runs_with_the_library_and_without(exported: Exported) -> None:
+    for more, expected in ([], "bdnet kernels"), (["--no-library"], "standard operators"):
+        finished = run_in(exported.folder, "bench", "first.onnx", "--seconds", 0.1, *more)
+        assert finished.returncode == 0, finished.stderr
+        assert expected in finished.stdout
