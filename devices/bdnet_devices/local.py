@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bdnet_devices.device import Progress
 from bdnet_runtime import InputError
 from bdnet_runtime.benchmark import BenchmarkOptions
-
-from bdnet_devices.device import Progress
 
 BAD_INPUT = 2
 

@@ -35,11 +35,10 @@ def demo(
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
-        from bdnet_devices import LocalDevice
-        from bdnet_runtime.benchmark import BenchmarkOptions
-
         import bdnet_export
         from bdnet import zoo
+        from bdnet_devices import LocalDevice
+        from bdnet_runtime.benchmark import BenchmarkOptions
 
         measurements = [
             BenchmarkOptions(seconds=seconds, use_library=use_library)

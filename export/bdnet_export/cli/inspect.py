@@ -44,13 +44,14 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
     out.table(about)
 
     numbers = ("packed B", "float B", "binary OPs", "FLOPs")
-    layers = table("layer", "operator", "input", "output", *numbers, "runs in", right=numbers)
+    shapes = ("input", "output")  # of one image: the batch, first, is left out
+    layers = table("layer", "operator", *shapes, *numbers, "runs in", right=numbers)
     for layer in found.layers:
         layers.add_row(
             layer.name,
             layer.operator,
-            _shape(layer.input_shape),
-            _shape(layer.output_shape),
+            _shape(layer.input_shape[1:]),
+            _shape(layer.output_shape[1:]),
             f"{layer.packed_bytes:,}",
             f"{layer.float_bytes:,}",
             _count(layer.binary_ops),

@@ -36,7 +36,7 @@ def main() -> int:
         return _fail(_sentence(error, settings.debug))
     # Typer turns an interruption within a command into this status.
     if status == INTERRUPTED:
-        _fail("interrupted; what was finished before is kept")
+        _fail("interrupted")
     return status or 0
 
 

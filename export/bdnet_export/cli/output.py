@@ -20,7 +20,7 @@ from rich.text import Text
 from bdnet_export.cli.arguments import STANDARD_OUTPUT
 
 BROKEN_PIPE = 141
-PIPE_WIDTH = 160  # a file or a pipe has no width of its own; this one keeps tables on their lines
+PIPE_WIDTH = 200  # a file or a pipe has no width of its own; this one keeps tables on their lines
 
 
 class _Console(Console):
