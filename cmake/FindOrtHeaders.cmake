@@ -22,7 +22,8 @@ set(ort_header_sha256 7783e9664bdb0b1b36145b5c8587dd1bc9a399aa000edf2e3dd03003ca
 function(read_ort_api folder result)
   set(api "")
   if(EXISTS "${folder}/${ort_header}")
-    file(STRINGS "${folder}/${ort_header}" line REGEX "^#define ORT_API_VERSION [0-9]+" LIMIT_COUNT 1)
+    file(STRINGS "${folder}/${ort_header}" line LIMIT_COUNT 1
+         REGEX "^#define ORT_API_VERSION [0-9]+")
     string(REGEX MATCH "[0-9]+$" api "${line}")
   endif()
   set(${result} "${api}" PARENT_SCOPE)

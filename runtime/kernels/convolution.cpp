@@ -70,16 +70,16 @@ Status check_packed_shape(const ConvAttributes& attributes, int planes,
 }
 
 Status make_conv_geometry(const ConvAttributes& attributes, std::int64_t filters,
-                          const std::vector<std::int64_t>& input_dims, ConvGeometry* geometry) {
+                          const std::vector<std::int64_t>& input_dims, ConvGeometry* geometry,
+                          const char* weights) {
   geometry->attributes = attributes;
   geometry->filters = filters;
   Shape4& input = geometry->input;
   if (Status status = check_input_dims(input_dims, &input); !status.ok()) return status;
   if (input[3] != attributes.group * attributes.channels) {
-    return Status::failure("the input has " + std::to_string(input[3]) +
-                           " channels, the weights are for " +
-                           std::to_string(attributes.group * attributes.channels) + " (group " +
-                           std::to_string(attributes.group) + " x channels " +
+    return Status::failure("the input has " + std::to_string(input[3]) + " channels, " + weights +
+                           " are for " + std::to_string(attributes.group * attributes.channels) +
+                           " (group " + std::to_string(attributes.group) + " x channels " +
                            std::to_string(attributes.channels) + ")");
   }
 

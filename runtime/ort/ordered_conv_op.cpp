@@ -14,6 +14,9 @@ Status apply_weight_dims(const std::vector<std::int64_t>& dims, ConvAttributes* 
     return Status::failure("the weights have rank " + std::to_string(dims.size()) +
                            ", expected 4 (kernel height, kernel width, channels, filters)");
   }
+  for (const std::int64_t dim : dims) {
+    if (dim < 1) return Status::failure("the weights have an empty dimension, expected none");
+  }
   attributes->kernel_shape = {dims[0], dims[1]};
   attributes->channels = dims[2];
   *filters = dims[3];
@@ -39,7 +42,8 @@ OrderedConv::OrderedConv(const OrtApi& api, const OrtKernelInfo* info)
 void OrderedConv::compute(OrtKernelContext* context) const {
   RunContext run(api_, context);
   ConvGeometry geometry;
-  label_.require(make_conv_geometry(attributes_, filters_, run.input_dims(0), &geometry));
+  label_.require(
+      make_conv_geometry(attributes_, filters_, run.input_dims(0), &geometry, "the weights"));
   float* y = run.output(geometry.output);
   if (geometry.input[0] == 0) return;
 

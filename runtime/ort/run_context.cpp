@@ -15,10 +15,14 @@ OrtAllocator* session_allocator(const OrtApi& api, const OrtKernelInfo* info) {
 
 ScratchMemory::ScratchMemory(const OrtApi& api, OrtAllocator* allocator, std::size_t bytes)
     : api_(api), allocator_(allocator) {
-  check(api, api.AllocatorAlloc(allocator, bytes, &data_));
+  if (OrtStatus* status = api_.AllocatorAlloc(allocator_, bytes, &data_)) {
+    api_.ReleaseStatus(status);
+    data_ = nullptr;
+  }
 }
 
 ScratchMemory::~ScratchMemory() {
+  if (data_ == nullptr) return;
   if (OrtStatus* status = api_.AllocatorFree(allocator_, data_)) api_.ReleaseStatus(status);
 }
 

@@ -12,7 +12,7 @@
 
 namespace bdnet::ort {
 
-// Memory for one run, from the session's own allocator.
+// Memory for one run, from the session's own allocator; data() is null if there is not enough.
 class ScratchMemory {
  public:
   ScratchMemory(const OrtApi& api, OrtAllocator* allocator, std::size_t bytes);

@@ -84,8 +84,13 @@ void SignConv::compute(OrtKernelContext* context) const {
 
   const Kernels& kernels = reference_kernels();
   const float* x = run.input(0);
-  const ScratchMemory scratch = allocator_.allocate(geometry.padded_count() * sizeof(Sign));
+  const std::size_t bytes = static_cast<std::size_t>(geometry.padded_count()) * sizeof(Sign);
+  const ScratchMemory scratch = allocator_.allocate(bytes);
   Sign* signs = static_cast<Sign*>(scratch.data());
+  if (signs == nullptr) {
+    label_.fail("the signs of the padded input take " + std::to_string(bytes) +
+                " bytes, more than there is memory; use a smaller batch or input");
+  }
   run.for_each_row(geometry.input[0] * geometry.padded[0], [&](std::int64_t row) noexcept {
     kernels.binarise_rows(geometry, x, signs, row, row + 1);
   });

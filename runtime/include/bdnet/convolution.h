@@ -52,8 +52,9 @@ Status check_packed_shape(const ConvAttributes& attributes, int planes,
 // Checks the input's shape against attributes and filters that check_attributes() accepted, and
 // computes the geometry. The output's height (width likewise) is
 //   floor((height + top + bottom - dilation * (kernel - 1) - 1) / stride) + 1.
-// The batch may be empty; nothing else may.
+// The batch may be empty; nothing else may. Messages call the weights what `weights` says.
 Status make_conv_geometry(const ConvAttributes& attributes, std::int64_t filters,
-                          const std::vector<std::int64_t>& input_dims, ConvGeometry* geometry);
+                          const std::vector<std::int64_t>& input_dims, ConvGeometry* geometry,
+                          const char* weights = "the packed weights");
 
 }  // namespace bdnet

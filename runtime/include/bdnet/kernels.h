@@ -39,8 +39,9 @@ struct Kernels {
   void (*ordered_conv_rows)(const ConvGeometry& geometry, const float* x, const float* weight,
                             float* y, std::int64_t begin, std::int64_t end) noexcept;
 
-  // The sum of the taps inside the input, row by row from 0, divided by their number. y:
-  // geometry.output.
+  // The sum of the taps inside the input, row by row from 0, divided by their number: one rounding.
+  // (Not multiplied by its inverse: ONNX Runtime rewrites a * (1 / b) as a / b in the operator's
+  // body.) y: geometry.output.
   void (*ordered_average_pool_rows)(const PoolGeometry& geometry, const float* x, float* y,
                                     std::int64_t begin, std::int64_t end) noexcept;
 };
