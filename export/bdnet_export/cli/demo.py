@@ -24,8 +24,7 @@ def demo(
 ) -> int:
     """Export, validate and measure the shipped Fashion-MNIST network.
 
-    Takes about half a minute and needs nothing else. Status 1 if the file is not equal to the
-    network.
+    Checkpoint and images come with bdnet. Status 1 if the file is not equal to the network.
 
     For example:
 
