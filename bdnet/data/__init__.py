@@ -1,0 +1,1 @@
+"""Data sets to train on, each in its own file."""

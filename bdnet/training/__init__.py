@@ -1,0 +1,1 @@
+"""Training, in parts: recipe, augmentation, loop, resuming, progress."""
