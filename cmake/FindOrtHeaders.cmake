@@ -79,20 +79,16 @@ function(fetch_ort_from_debian cache reason_if_not)
     return()
   endif()
 
-  # The mirror: where this machine gets Debian itself from, security updates (another tree) aside.
-  # A machine that has never run `apt-get update` knows no origin and leaves the placeholder.
-  execute_process(
-    COMMAND "${APT_GET}" indextargets --format "$(ORIGIN) $(RELEASE) $(REPO_URI)"
-    OUTPUT_VARIABLE targets ERROR_QUIET)
-  string(REGEX MATCHALL "(Debian|[$][(]ORIGIN[)]) [^ \n]+ [^ \n]+" targets "${targets}")
-  list(FILTER targets EXCLUDE REGEX "-security")
-  list(TRANSFORM targets REPLACE ".* " "")
-  list(REMOVE_DUPLICATES targets)
-  if(NOT targets)
+  # The mirror: where this machine gets Debian itself from. The addresses of the indices say it,
+  # even on a machine that has never fetched one.
+  execute_process(COMMAND "${APT_GET}" update --print-uris OUTPUT_VARIABLE indices ERROR_QUIET)
+  set(suites "oldstable|stable|testing|unstable|bullseye|bookworm|trixie|forky|sid")
+  string(REGEX MATCH "'([^' ]+)/dists/(${suites})/InRelease'" index "${indices}")
+  if(NOT index)
     set(${reason_if_not} "apt is not configured with a Debian mirror" PARENT_SCOPE)
     return()
   endif()
-  list(GET targets 0 mirror)
+  set(mirror "${CMAKE_MATCH_1}")
 
   set(signed_by "")
   if(EXISTS /usr/share/keyrings/debian-archive-keyring.gpg)
@@ -107,6 +103,7 @@ function(fetch_ort_from_debian cache reason_if_not)
       -o Dir::Etc::sourcelist=${work}/sources.list -o Dir::Etc::sourceparts=/dev/null
       -o Dir::State::lists=${work}/lists -o Dir::State::status=/dev/null
       -o Dir::Cache=${work}/cache -o Acquire::Languages=none
+      -o APT::Update::Error-Mode=any
       # apt run by root hands downloads to a user who may not read these folders.
       -o APT::Sandbox::User=root)
   message(STATUS "Fetching ONNX Runtime's header from Debian's libonnxruntime-dev")
