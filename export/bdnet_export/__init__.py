@@ -1,11 +1,15 @@
 """bdnet_export: a trained BD-Net as one ONNX file, proved equal to PyTorch."""
 
-from bdnet_export.exporter import ExportResult, export
-from bdnet_export.images import ImageSet, load_images, random_images
-from bdnet_export.inspection import Inspection, inspect
-from bdnet_export.report import Check, ValidationReport
-from bdnet_export.source import Source, load_source
-from bdnet_export.validation import validate
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bdnet_export.exporter import ExportResult, export
+    from bdnet_export.images import ImageSet, load_images, random_images
+    from bdnet_export.inspection import Inspection, inspect
+    from bdnet_export.report import Check, ValidationReport
+    from bdnet_export.source import Source, load_source
+    from bdnet_export.validation import validate
 
 __all__ = [
     "Check",
@@ -21,3 +25,25 @@ __all__ = [
     "random_images",
     "validate",
 ]
+
+_HOMES = {
+    "Check": "report",
+    "ExportResult": "exporter",
+    "ImageSet": "images",
+    "Inspection": "inspection",
+    "Source": "source",
+    "ValidationReport": "report",
+    "export": "exporter",
+    "inspect": "inspection",
+    "load_images": "images",
+    "load_source": "source",
+    "random_images": "images",
+    "validate": "validation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used: the command's --help must not load PyTorch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"bdnet_export.{_HOMES[name]}"), name)

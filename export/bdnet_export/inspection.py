@@ -91,9 +91,10 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
     values = [*graph.input, *graph.output, *graph.value_info]
     shapes = {value.name: _shape(value.type.tensor_type) for value in values}
     constants = {tensor.name: tensor for tensor in graph.initializer}
+    isa = bdnet_runtime.info()["isa"]
     bodies = {function.name for function in model.functions if function.domain == DOMAIN}
     layers = [
-        _layer(node, shapes, constants, _where(node, bodies))
+        _layer(node, shapes, constants, _where(node, bodies, isa))
         for node in graph.node
         if node.domain == DOMAIN or node.op_type in ("Gemm", "MatMul", "Conv")
     ]
@@ -138,10 +139,10 @@ def _bytes(tensor: onnx.TensorProto) -> int:
     return item * math.prod(int(length) for length in tensor.dims)
 
 
-def _where(node: onnx.NodeProto, bodies: set[str]) -> str:
+def _where(node: onnx.NodeProto, bodies: set[str], isa: str) -> str:
     if node.domain != DOMAIN:
         return "ONNX Runtime"
-    kernel = f"bdnet kernel ({bdnet_runtime.info()['isa']})"
+    kernel = f"bdnet kernel ({isa})"
     return f"{kernel}, or its body" if node.op_type in bodies else f"{kernel} only"
 
 

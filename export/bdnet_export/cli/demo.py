@@ -45,7 +45,7 @@ def demo(
         ]
         _make_folder(output)
         source = bdnet_export.load_source(MODEL)
-        images = bdnet_export.shipped_images(MODEL)
+        images = zoo.held_out_images(MODEL)
         assert source.input_shape is not None
         assert images is not None
         exported = bdnet_export.export(

@@ -84,10 +84,11 @@ def _image_set(
     network: "Source", onnx_file: Path, images: Path | None, random: int | None
 ) -> "ImageSet":
     import bdnet_export
+    from bdnet import zoo
 
     shape = network.input_shape or _input_shape(onnx_file)
     if images is None and random is None:
-        images = bdnet_export.shipped_images(network.name)
+        images = zoo.held_out_images(network.name)
     if images is not None:
         return bdnet_export.load_images(
             images, input_shape=shape, preprocessing=network.preprocessing
