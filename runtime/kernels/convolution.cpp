@@ -54,8 +54,8 @@ Status check_packed_shape(const ConvAttributes& attributes, int planes,
                            (planes == 1 ? " (filters, bytes)" : " (2 bit planes, filters, bytes)"));
   }
   if (planes != 1 && dims[0] != planes) {
-    return Status::failure("the packed weights have " + std::to_string(dims[0]) +
-                           " bit planes, expected " + std::to_string(planes));
+    return Status::failure("the packed weights have the shape " + join_dims(dims) + ", expected " +
+                           std::to_string(planes) + " bit planes in the first dimension");
   }
   if (Status status = check_attributes(attributes, dims[rank - 2]); !status.ok()) return status;
   const std::int64_t bytes = packed_bytes(attributes.filter_size());

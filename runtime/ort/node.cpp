@@ -68,8 +68,8 @@ void Node::read_integers(const char* attribute, std::int64_t* values, std::size_
                 expected);
   }
   if (size != count) {
-    label_.fail("attribute '" + std::string(attribute) + "' has " + std::to_string(size) +
-                " values" + expected);
+    label_.fail("attribute '" + std::string(attribute) + "' has length " + std::to_string(size) +
+                expected);
   }
   check(api_, api_.KernelInfoGetAttributeArray_int64(info_, attribute, values, &size));
 }

@@ -155,8 +155,9 @@ TEST(PackedShape, CountsBytes) {
             "the packed weights have rank 1, expected 2 (filters, bytes)");
   EXPECT_EQ(message_for_weights(conv3x3(64), 2, {8, 72}),
             "the packed weights have rank 2, expected 3 (2 bit planes, filters, bytes)");
-  EXPECT_EQ(message_for_weights(conv3x3(64), 2, {3, 8, 72}),
-            "the packed weights have 3 bit planes, expected 2");
+  EXPECT_EQ(
+      message_for_weights(conv3x3(64), 2, {3, 8, 72}),
+      "the packed weights have the shape 3x8x72, expected 2 bit planes in the first dimension");
   EXPECT_NE(message_for_weights(conv3x3(64), 1, {0, 72}), "");
 }
 
