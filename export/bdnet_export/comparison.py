@@ -132,8 +132,8 @@ class FileRun:
                 return layer, (
                     f"{layer}: {int(wrong.sum()):,} of {wrong.size:,} values differ on image "
                     f"{self.failing_image}, in {channels} of {wrong.shape[2]} channels; first at "
-                    f"row {y}, column {x}, channel {c}: expected {float(expected[0, y, x, c])!r}, got "
-                    f"{float(values[0, y, x, c])!r}"
+                    f"row {y}, column {x}, channel {c}: expected {float(expected[0, y, x, c])!r}, "
+                    f"got {float(values[0, y, x, c])!r}"
                 )
         return None, (
             f"the features differ on image {self.failing_image}, but with every layer's output "
