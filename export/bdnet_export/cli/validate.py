@@ -87,7 +87,7 @@ def _image_set(
     from bdnet import zoo
 
     shape = network.input_shape or _input_shape(onnx_file)
-    if images is None and random is None:
+    if images is None and random is None and network.name in zoo.names():
         images = zoo.held_out_images(network.name)
     if images is not None:
         return bdnet_export.load_images(
