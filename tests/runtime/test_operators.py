@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 import onnxruntime as ort
 import pytest
 from hypothesis import assume, given, settings
@@ -111,8 +110,8 @@ class Model:
             [numpy_helper.from_array(value, name) for name, value in initialisers.items()],
         )
         opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.bdnet", 1)]
-        model: onnx.ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=10)
-        return model.SerializeToString()
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+        return bytes(model.SerializeToString())
 
     def session(self, threads: int = 1) -> ort.InferenceSession:
         return bdnet_runtime.create_session(self.serialised(), threads=threads)
