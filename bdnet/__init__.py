@@ -2,7 +2,9 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+from bdnet import zoo
 from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
+from bdnet.count import OpCount, count_ops
 from bdnet.deployment import DeployedNet, deploy
 from bdnet.errors import InputError
 from bdnet.models import BDMobileNetV1, BDNet
@@ -19,9 +21,12 @@ __all__ = [
     "CheckpointMetadata",
     "DeployedNet",
     "InputError",
+    "OpCount",
     "Preprocessing",
+    "count_ops",
     "deploy",
     "load",
     "read_metadata",
     "save",
+    "zoo",
 ]

@@ -137,7 +137,7 @@ class _RPReLUFunction(torch.autograd.Function):
     """RPReLU in few passes over memory: a third of a training step goes into this function."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: torch.autograd.function.FunctionCtx,
         x: Tensor,
         shift_in: Tensor,
@@ -151,7 +151,7 @@ class _RPReLUFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         moved, slope = ctx.saved_tensors  # type: ignore[attr-defined]
@@ -177,7 +177,7 @@ class RPReLU(nn.Module):
         self.shift_out = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return _RPReLUFunction.apply(  # type: ignore[no-any-return]
+        return _RPReLUFunction.apply(  # type: ignore[no-any-return, no-untyped-call]
             x, self.shift_in, self.slope, self.shift_out
         )
 

@@ -114,12 +114,12 @@ def sign_activation(x: Tensor) -> Tensor:
     The gradient is that of a piecewise quadratic fit to the sign, ``max(0, 2 - 2|x|)`` (Liu et
     al., Bi-Real Net, 2018, eq. 7).
     """
-    return _SignActivation.apply(x)  # type: ignore[no-any-return]
+    return _SignActivation.apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def binary_weight(weight: Tensor) -> Tensor:
     """Latent weights as -1 and +1; the straight-through estimator passes gradients unchanged."""
-    return _BinaryWeight.apply(weight)  # type: ignore[no-any-return]
+    return _BinaryWeight.apply(weight)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def ternary_weight(weight: Tensor) -> Tensor:
@@ -128,4 +128,4 @@ def ternary_weight(weight: Tensor) -> Tensor:
     A dual-binary weight is the mean of two signs of one latent weight; the straight-through
     estimator is the mean of theirs, which is the identity again.
     """
-    return _TernaryWeight.apply(weight)  # type: ignore[no-any-return]
+    return _TernaryWeight.apply(weight)  # type: ignore[no-any-return, no-untyped-call]
