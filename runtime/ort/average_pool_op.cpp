@@ -2,12 +2,12 @@
 
 #include "bdnet/kernels.h"
 #include "bdnet/pooling.h"
+#include "run_context.h"
 
 namespace bdnet::ort {
 
-OrderedAveragePool::OrderedAveragePool(const OrtApi& api, const OrtKernelInfo* info)
-    : api_(api), label_(Node(api, info, kName).label()) {
-  const Node node(api, info, kName);
+OrderedAveragePool::OrderedAveragePool(const OrtApi& api, const Node& node)
+    : api_(api), label_(node.label()) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   kernel_shape_ = node.integers<2>("kernel_shape");
   label_.require(check_pool_kernel(kernel_shape_));

@@ -3,6 +3,7 @@
 #include <onnxruntime_c_api.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "failure.h"

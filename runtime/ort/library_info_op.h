@@ -2,7 +2,7 @@
 
 #include <onnxruntime_c_api.h>
 
-#include <array>
+#include <cstddef>
 
 #include "shape_inference.h"
 

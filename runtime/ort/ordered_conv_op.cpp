@@ -3,6 +3,7 @@
 #include <string>
 
 #include "bdnet/kernels.h"
+#include "run_context.h"
 
 namespace bdnet::ort {
 namespace {
@@ -25,9 +26,7 @@ Status apply_weight_dims(const std::vector<std::int64_t>& dims, ConvAttributes* 
 
 }  // namespace
 
-OrderedConv::OrderedConv(const OrtApi& api, const OrtKernelInfo* info)
-    : api_(api), label_(Node(api, info, kName).label()) {
-  const Node node(api, info, kName);
+OrderedConv::OrderedConv(const OrtApi& api, const Node& node) : api_(api), label_(node.label()) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   node.require_type(1, "the weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   attributes_.strides = node.integers<2>("strides");

@@ -2,13 +2,12 @@
 
 #include <onnxruntime_c_api.h>
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "bdnet/convolution.h"
 #include "node.h"
-#include "run_context.h"
 #include "shape_inference.h"
 
 namespace bdnet::ort {
@@ -20,11 +19,14 @@ class OrderedConv {
   static constexpr std::size_t kInputCount = 2;
   static constexpr ONNXTensorElementDataType kOutputType = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
 
-  OrderedConv(const OrtApi& api, const OrtKernelInfo* info);
+  OrderedConv(const OrtApi& api, const OrtKernelInfo* info)
+      : OrderedConv(api, Node(api, info, kName)) {}
   void compute(OrtKernelContext* context) const;
   static void infer_shape(ShapeInference& inference);
 
  private:
+  OrderedConv(const OrtApi& api, const Node& node);
+
   const OrtApi& api_;
   NodeLabel label_;
   ConvAttributes attributes_;

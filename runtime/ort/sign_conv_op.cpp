@@ -46,9 +46,8 @@ std::optional<ConvAttributes> infer_attributes(const ShapeInference& inference) 
 
 }  // namespace
 
-SignConv::SignConv(const OrtApi& api, const OrtKernelInfo* info, const char* op, int planes)
-    : api_(api), allocator_(api, info), label_(Node(api, info, op).label()) {
-  const Node node(api, info, op);
+SignConv::SignConv(const OrtApi& api, const OrtKernelInfo* info, const Node& node, int planes)
+    : api_(api), allocator_(api, info), label_(node.label()) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   node.require_type(1, "the packed weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
   attributes_ = read_attributes(node);

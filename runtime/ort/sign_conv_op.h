@@ -2,7 +2,7 @@
 
 #include <onnxruntime_c_api.h>
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -23,7 +23,7 @@ class SignConv {
   void compute(OrtKernelContext* context) const;
 
  protected:
-  SignConv(const OrtApi& api, const OrtKernelInfo* info, const char* op, int planes);
+  SignConv(const OrtApi& api, const OrtKernelInfo* info, const Node& node, int planes);
 
   static void infer_shape(ShapeInference& inference, int planes);
 
@@ -41,14 +41,16 @@ class SignConv {
 class BinaryConv : public SignConv {
  public:
   static constexpr const char* kName = "BinaryConv";
-  BinaryConv(const OrtApi& api, const OrtKernelInfo* info) : SignConv(api, info, kName, 1) {}
+  BinaryConv(const OrtApi& api, const OrtKernelInfo* info)
+      : SignConv(api, info, Node(api, info, kName), 1) {}
   static void infer_shape(ShapeInference& inference) { SignConv::infer_shape(inference, 1); }
 };
 
 class TernaryConv : public SignConv {
  public:
   static constexpr const char* kName = "TernaryConv";
-  TernaryConv(const OrtApi& api, const OrtKernelInfo* info) : SignConv(api, info, kName, 2) {}
+  TernaryConv(const OrtApi& api, const OrtKernelInfo* info)
+      : SignConv(api, info, Node(api, info, kName), 2) {}
   static void infer_shape(ShapeInference& inference) { SignConv::infer_shape(inference, 2); }
 };
 
