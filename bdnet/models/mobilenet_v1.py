@@ -81,9 +81,7 @@ class BDMobileNetV1(BDNet):
             blocks.append(
                 SeparableBlock(
                     SignUnit(
-                        depthwise_conv(
-                            c, c, 3, stride, 1, groups=c, learned_shift=learned_shift
-                        ),
+                        depthwise_conv(c, c, 3, stride, 1, groups=c, learned_shift=learned_shift),
                         residual,
                         activation,
                     ),

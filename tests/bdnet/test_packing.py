@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from bdnet import InputError
 from bdnet.packing import pack_plane, packed_bytes, unpack_plane
 
