@@ -13,10 +13,12 @@ from bdnet_runtime.errors import InputError
 
 @dataclass(frozen=True)
 class ModelInput:
-    """Args:
-    name: as in the file.
-    shape: with the batch first; its size where the file fixes it, otherwise 1.
-    dynamic_batch: the file leaves the batch open.
+    """What a model takes in.
+
+    Args:
+        name: as in the file.
+        shape: with the batch first; its size where the file fixes it, otherwise 1.
+        dynamic_batch: the file leaves the batch open.
     """
 
     name: str
