@@ -18,12 +18,10 @@ class ModelInput:
     Args:
         name: as in the file.
         shape: with the batch first; its size where the file fixes it, otherwise 1.
-        dynamic_batch: the file leaves the batch open.
     """
 
     name: str
     shape: tuple[int, ...]
-    dynamic_batch: bool
 
     def random(self, seed: int = 0) -> npt.NDArray[np.float32]:
         """Normally distributed values, float32, of this shape; the same for the same seed."""
@@ -50,6 +48,5 @@ def model_input(session: ort.InferenceSession) -> ModelInput:
             f"the input {value.name!r} has shape {value.shape}; only the first dimension, the "
             "batch, may be dynamic, so export the model with a fixed image size"
         )
-    dynamic_batch = bool(dynamic) and dynamic[0]
-    shape = (1, *value.shape[1:]) if dynamic_batch else tuple(value.shape)
-    return ModelInput(value.name, shape, dynamic_batch)
+    open_batch = bool(dynamic) and dynamic[0]
+    return ModelInput(value.name, (1, *value.shape[1:]) if open_batch else tuple(value.shape))
