@@ -176,7 +176,7 @@ def _read(path: Path) -> tuple[CheckpointMetadata, dict[str, Tensor]]:
 def _read_pt(path: Path) -> tuple[CheckpointMetadata, dict[str, Tensor]]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path} cannot be loaded with weights_only=True ({reason}); save plain tensors: "

@@ -102,6 +102,7 @@ def run(recipe: Recipe, output: Path, data: Path | None, console: Console) -> No
             "validation_accuracy": validation_accuracy,
             "test_accuracy": test_accuracy,
             "seconds": round(progress.seconds, 1),
+            "cpu_seconds": round(progress.cpu_seconds, 1),
             "torch": torch.__version__,
         },
     )

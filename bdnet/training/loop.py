@@ -82,7 +82,7 @@ def train(
         console.print(f"continuing after epoch {progress.epochs} of {recipe.epochs}")
     with display(console, recipe.epochs, steps, progress.epochs) as shown:
         for epoch in range(progress.epochs, recipe.epochs):
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             loss = _epoch(model, optimizer, recipe, epoch, training, preprocessing, shown)
             if not math.isfinite(loss):
                 raise InputError(f"the loss of epoch {epoch + 1} is {loss}: lower --lr")
@@ -90,6 +90,7 @@ def train(
             seconds = time.perf_counter() - start
             progress.epochs += 1
             progress.seconds += seconds
+            progress.cpu_seconds += time.process_time() - cpu_start
             progress.history.append({"loss": loss, "validation_accuracy": measured})
             resume.write(resume_file, recipe, data_digest, progress, model, optimizer)
             shown.epoch(epoch + 1, loss, measured, seconds)

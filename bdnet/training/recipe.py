@@ -30,15 +30,15 @@ class Recipe:
         threads: PyTorch's threads; sums are split among them, so they decide bits too.
     """
 
-    width: float = 0.25
+    width: float = 0.3
     depthwise: Weights = "ternary"
     pointwise: Weights = "binary"
     residual: Residual = "pre_bn"
-    stem_stride: int = 2
-    strides: tuple[int, ...] = (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
-    epochs: int = 25
+    stem_stride: int = 1
+    strides: tuple[int, ...] = (2, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+    epochs: int = 28
     batch_size: int = 128
-    lr: float = 5e-3
+    lr: float = 1e-2
     label_smoothing: float = 0.1
     shift: int = 1
     seed: int = 0

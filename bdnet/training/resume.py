@@ -23,11 +23,14 @@ class Progress:
     Args:
         epochs: finished epochs.
         seconds: time spent on them, over all runs.
+        cpu_seconds: the processor's time, over all threads; other work on the machine does not
+            add to it.
         history: for each finished epoch its loss and validation accuracy.
     """
 
     epochs: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
