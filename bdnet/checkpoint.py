@@ -13,12 +13,11 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from bdnet import models
@@ -27,6 +26,7 @@ from bdnet.models.base import BDNet
 from bdnet.preprocessing import Preprocessing
 
 FORMAT = 1
+SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class CheckpointMetadata:
                 None if preprocessing is None else Preprocessing.from_dict(preprocessing),
                 fields.get("training"),
             )
-        except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise InputError(
                 f"the 'bdnet' metadata of {path} cannot be read ({error!r}); "
                 "save the checkpoint with bdnet.save"
@@ -87,8 +89,11 @@ class CheckpointMetadata:
             raise InputError(f"the checkpoint's model is {self.model!r}; this bdnet has {known}")
         try:
             network: BDNet = model_class(**self.config)
-        except TypeError as error:
-            raise InputError(f"the checkpoint's configuration does not fit: {error}") from None
+        except InputError:
+            raise
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the checkpoint's configuration does not fit: {reason}") from None
         return network
 
 
@@ -112,6 +117,8 @@ def save(
         InputError: the network is not one of ``bdnet.models``, or the path cannot be written.
     """
     path = Path(path)
+    if path.suffix != SUFFIX:
+        raise InputError(f"a checkpoint is a {SUFFIX} file; {path} is not named like one")
     name = type(model).__name__
     if name not in models.__all__ or type(model) is BDNet:
         raise InputError(
@@ -120,12 +127,19 @@ def save(
         )
     metadata = CheckpointMetadata(name, model.config, input_shape, preprocessing, training)
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    try:
+        text = metadata.to_json()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the configuration or training record is no JSON: {error}") from None
     part = path.with_name(path.name + ".part")
     try:
-        save_file(tensors, part, metadata={"bdnet": metadata.to_json()})
+        # Through bytes: safetensors' own files can be read by their owner alone.
+        part.write_bytes(serialize(tensors, metadata={"bdnet": text}))
         part.replace(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"{path} cannot be written: {error}") from None
+    except OSError as error:
+        if part.is_file():
+            part.unlink()
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def load(path: str | os.PathLike[str]) -> BDNet:
@@ -141,7 +155,7 @@ def load(path: str | os.PathLike[str]) -> BDNet:
     model = metadata.build()
     try:
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError, TypeError) as error:
         detail = " ".join(str(error).split())
         raise InputError(f"the weights in {path} do not fit its configuration: {detail}") from None
     return model.eval()
@@ -176,11 +190,10 @@ def _read(path: Path) -> tuple[CheckpointMetadata, dict[str, Tensor]]:
 def _read_pt(path: Path) -> tuple[CheckpointMetadata, dict[str, Tensor]]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # a damaged pickle can raise anything
         raise InputError(
-            f"{path} cannot be loaded with weights_only=True ({reason}); save plain tensors: "
-            "{'bdnet': JSON, 'state_dict': model.state_dict()}"
+            f"{path} cannot be loaded with weights_only=True ({type(error).__name__}); save plain "
+            "tensors: {'bdnet': JSON, 'state_dict': model.state_dict()}"
         ) from None
     if (
         not isinstance(content, dict)

@@ -42,6 +42,30 @@ def _fold_bn(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return mul.float(), add.float()
 
 
+def _require_type(module: nn.Module, *known: type[nn.Module]) -> None:
+    """Refuses what would be deployed as something it is not: a subclass may compute otherwise."""
+    if type(module) not in known:
+        names = " or ".join(kind.__name__ for kind in known)
+        raise InputError(
+            f"a {type(module).__name__} has no deployment form; use {names}, not a subclass"
+        )
+
+
+def _require_finite(what: str, module: nn.Module) -> None:
+    for name, tensor in module.state_dict().items():
+        if not tensor.is_floating_point():
+            continue
+        if tensor.dtype != torch.float32:
+            raise InputError(
+                f"{name} of {what} is {tensor.dtype}; expected float32: call model.float()"
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise InputError(
+                f"{name} of {what} is not finite; the training has diverged or the checkpoint is "
+                "damaged"
+            )
+
+
 class DeployedConv(nn.Module):
     """A convolution of signs with packed weights: float32 NHWC -> integers as float32 NHWC."""
 
@@ -50,14 +74,11 @@ class DeployedConv(nn.Module):
     def __init__(self, conv: SignConv2d) -> None:
         super().__init__()
         latent = conv.weight.detach()
+        _require_type(conv, BinaryConv2d, TernaryConv2d)
         if isinstance(conv, TernaryConv2d):
             packed = torch.stack([pack_plane(plane) for plane in ternary_planes(latent)])
-        elif isinstance(conv, BinaryConv2d):
-            packed = pack_plane(binary_plane(latent))
         else:
-            raise InputError(
-                f"{type(conv).__name__} has no deployment form; use BinaryConv2d or TernaryConv2d"
-            )
+            packed = pack_plane(binary_plane(latent))
         self.kind = conv.kind
         self.register_buffer("weight", packed)
         self.kernel_shape = list(conv.kernel_size)
@@ -138,17 +159,14 @@ class DeployedReLU(nn.Module):
 
 
 def _deploy_activation(activation: nn.Module, channels: int) -> nn.Module:
+    _require_type(activation, RPReLU, nn.PReLU, nn.ReLU, nn.Identity)
     if isinstance(activation, RPReLU):
         return DeployedPReLU(activation.slope, activation.shift_in, activation.shift_out)
     if isinstance(activation, nn.PReLU):
         return DeployedPReLU(activation.weight.expand(channels))
     if isinstance(activation, nn.ReLU):
         return DeployedReLU()
-    if isinstance(activation, nn.Identity):
-        return nn.Identity()
-    raise InputError(
-        f"{type(activation).__name__} has no deployment form; use RPReLU, PReLU, ReLU or Identity"
-    )
+    return nn.Identity()
 
 
 class DeployedUnit(nn.Module):
@@ -165,6 +183,7 @@ class DeployedUnit(nn.Module):
 
     def __init__(self, unit: SignUnit) -> None:
         super().__init__()
+        _require_type(unit, SignUnit)
         conv = unit.conv
         self.conv = DeployedConv(conv)
         self.shift: Tensor | None
@@ -197,6 +216,7 @@ class DeployedBlock(nn.Module):
 
     def __init__(self, block: SeparableBlock) -> None:
         super().__init__()
+        _require_type(block, SeparableBlock)
         self.depthwise = DeployedUnit(block.depthwise)
         self.pointwise = DeployedUnit(block.pointwise)
 
@@ -213,13 +233,20 @@ class DeployedStem(nn.Module):
 
     def __init__(self, stem: Stem) -> None:
         super().__init__()
+        _require_type(stem, Stem)
         conv = stem.conv
-        if conv.groups != 1 or conv.bias is not None or isinstance(conv.padding, str):
+        if (
+            conv.groups != 1
+            or conv.bias is not None
+            or isinstance(conv.padding, str)
+            or conv.padding_mode != "zeros"
+        ):
             raise InputError(
-                "the stem's convolution has groups, a bias or a padding by name; "
-                "use bdnet.units.Stem as it is"
+                "the stem's convolution has groups, a bias, a padding by name or a padding that "
+                "is not zero; use bdnet.units.Stem as it is"
             )
-        self.register_buffer("weight", conv.weight.detach().permute(2, 3, 1, 0).contiguous())
+        taps = conv.weight.detach().permute(2, 3, 1, 0)
+        self.register_buffer("weight", taps.clone(memory_format=torch.contiguous_format))
         self.strides = list(conv.stride)
         self.pads = [*conv.padding, *conv.padding]
         self.dilations = list(conv.dilation)
@@ -239,6 +266,7 @@ class DeployedHead(nn.Module):
 
     def __init__(self, head: Head) -> None:
         super().__init__()
+        _require_type(head, Head)
         self.classifier = copy.deepcopy(head.classifier).requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -259,12 +287,7 @@ class DeployedNet(nn.Module):
             *(_deploy_body(name, module) for name, module in model.body.named_children())
         )
         self.head = DeployedHead(model.head)
-        for name, constant in self.named_constants():
-            if constant.is_floating_point() and not bool(torch.isfinite(constant).all()):
-                raise InputError(
-                    f"{name} of the deployment form is not finite; the training has diverged or "
-                    "the checkpoint is damaged"
-                )
+        _require_finite("the deployment form", self)
 
     def features(self, image: Tensor) -> Tensor:
         return self.body(self.stem(image))  # type: ignore[no-any-return]
@@ -333,5 +356,6 @@ def deploy(model: BDNet) -> DeployedNet:
         )
     if any(p.device.type != "cpu" for p in model.parameters()):
         model = copy.deepcopy(model).cpu()
+    _require_finite("the trained network", model)
     with torch.no_grad():
         return DeployedNet(model).eval()

@@ -77,7 +77,7 @@ def _sign_convolution(
             f"exactly; it must have fewer than {EXACT_INTEGERS}"
         )
     shape = _conv_shape(x, filters, (kh, kw), strides, pads, dilations)
-    bits = _pad(torch.where(x >= 0, 1.0, -1.0), pads, float(pad_value))
+    bits = _pad(torch.where(x >= 0, 1.0, -1.0).to(torch.float32), pads, float(pad_value))
     y = torch.zeros(shape, dtype=torch.float32, device=x.device)
     for ky in range(kh):
         for kx in range(kw):
@@ -250,9 +250,11 @@ def ordered_average_pool(x: Tensor, kernel_shape: Sequence[int]) -> Tensor:
     pads = (0, 0, shape[1] * kh - x.shape[1], shape[2] * kw - x.shape[2])
     # Adding the zeros of the padding changes no sum, so edges need no case of their own.
     padded = _pad(x, pads, 0.0)
-    inside = _pad(torch.ones(1, x.shape[1], x.shape[2], 1, device=x.device), pads, 0.0)
+    inside = _pad(
+        torch.ones(1, x.shape[1], x.shape[2], 1, dtype=torch.float32, device=x.device), pads, 0.0
+    )
     y = torch.zeros(shape, dtype=torch.float32, device=x.device)
-    count = torch.zeros(1, shape[1], shape[2], 1, device=x.device)
+    count = torch.zeros_like(inside[:, ::kh, ::kw])
     for ky in range(kh):
         for kx in range(kw):
             y = y + padded[:, ky::kh, kx::kw]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -63,7 +64,7 @@ class BDMobileNetV1(BDNet):
             raise InputError(
                 f"strides is {strides}; it must be {len(_CHANNELS)} positive integers, one a block"
             )
-        if width <= 0 or num_classes < 1 or in_channels < 1 or stem_stride < 1:
+        if not 0 < width < math.inf or num_classes < 1 or in_channels < 1 or stem_stride < 1:
             raise InputError(
                 f"width {width}, num_classes {num_classes}, in_channels {in_channels} and "
                 f"stem_stride {stem_stride} must all be positive"

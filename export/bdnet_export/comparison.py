@@ -51,7 +51,7 @@ class FileRun:
         self.failing_image: int | None = None
         self.worst_logit = 0.0
         self.top1: list[int] = []
-        self._wrong_logits: list[int] = []
+        self.wrong_logits: list[int] = []
 
     def _create(self, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
         return bdnet_runtime.create_session(
@@ -92,7 +92,7 @@ class FileRun:
         top1 = got_logits.argmax(axis=1)
         # Written so that a NaN counts as an error.
         bad = ~(error <= LOGIT_TOLERANCE) | (top1 != logits.argmax(axis=1))
-        self._wrong_logits += [begin + int(i) for i in np.flatnonzero(bad)]
+        self.wrong_logits += [begin + int(i) for i in np.flatnonzero(bad)]
         self.worst_logit = max(self.worst_logit, float(np.nan_to_num(error, nan=np.inf).max()))
         self.top1 += [int(i) for i in top1]
 
@@ -103,10 +103,10 @@ class FileRun:
             f"largest error {self.worst_logit:.1e} of the largest logit, "
             f"tolerance {LOGIT_TOLERANCE:.0e}"
         )
-        if self._wrong_logits:
+        if self.wrong_logits:
             logits += (
-                f"; {len(self._wrong_logits)} of {images} images are outside it or have another "
-                f"top class, the first is image {self._wrong_logits[0]}"
+                f"; {len(self.wrong_logits)} of {images} images are outside it or have another "
+                f"top class, the first is image {self.wrong_logits[0]}"
             )
         return [
             Check(
@@ -114,7 +114,7 @@ class FileRun:
                 self.different == 0,
                 f"{self.different:,} of {self.compared:,} values differ on {images} images",
             ),
-            Check(f"logits {self.label}", not self._wrong_logits, logits),
+            Check(f"logits {self.label}", not self.wrong_logits, logits),
         ]
 
     def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:

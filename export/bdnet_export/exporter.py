@@ -23,9 +23,10 @@ import torch
 import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing
 from bdnet.models.base import BDNet
+from bdnet_export.bodies import operator_bodies
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.naming import name_by_module
-from bdnet_export.opset import DOMAIN, OPERATORS, VERSION
+from bdnet_export.opset import DOMAIN, VERSION
 from bdnet_export.translation import translation_table
 
 OPSETS = range(18, 24)
@@ -118,7 +119,8 @@ def export(
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part.is_file():
+            part.unlink()
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
     return ExportResult(
         path,
@@ -193,10 +195,8 @@ def _finish(
     model.functions.clear()
     if fallback:
         used = {node.op_type for node in model.graph if node.domain == DOMAIN}
-        for operator in OPERATORS:
-            if operator.name in used:
-                body = ir.serde.deserialize_function(operator.to_function_proto())
-                body.opset_imports[""] = opset
+        for name, body in operator_bodies(opset).items():
+            if name in used:
                 model.functions[body.identifier()] = body
     model.metadata_props.update(metadata.to_properties())
     return ir.serde.serialize_model(model)

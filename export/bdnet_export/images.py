@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def _read_npz(
                 raise InputError(f"{path} has no array 'images'; it has {sorted(arrays)}")
             images = arrays["images"]
             labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} cannot be read as an .npz file: {error}") from None

@@ -15,19 +15,17 @@ import onnx
 import bdnet_export.schemas  # noqa: F401  shape inference needs the operators' schemas
 import bdnet_runtime
 from bdnet import InputError
+from bdnet.count import BINARY_OPS_PER_FLOP
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
 from bdnet_export.opset import DOMAIN
 
 Shape = tuple[int | str | None, ...]
 
-OPS_PER_BINARY_OPERATION = 64
-"""OPs = FLOPs + binary operations / 64, as Bi-Real Net and ReActNet count."""
-
 
 @dataclass(frozen=True)
 class Layer:
-    """A node with weights of its own.
+    """A custom operator, or a standard one that multiplies by weights.
 
     Args:
         packed_bytes, float_bytes: of its packed weights, and of its other constants.
@@ -103,7 +101,7 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
     ops = [
         None
         if layer.binary_ops is None or layer.flops is None
-        else layer.flops + layer.binary_ops / OPS_PER_BINARY_OPERATION
+        else layer.flops + layer.binary_ops / BINARY_OPS_PER_FLOP
         for layer in layers
     ]
     return Inspection(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 
 from bdnet import InputError
@@ -28,11 +30,20 @@ def load_model(path: Path) -> onnx.ModelProto:
 
 def file_digest(model: onnx.ModelProto) -> str:
     """`DeployedNet.digest` of the constants as they stand in a file."""
-    arrays = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    arrays = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
     return constants_digest(
         (name, str(array.dtype), array.shape, np.ascontiguousarray(array).tobytes())
         for name, array in sorted(arrays.items())
     )
+
+
+def _array(tensor: onnx.TensorProto) -> npt.NDArray[Any]:
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"the constant {tensor.name} of the file is damaged: {error}; export the model again"
+        ) from None
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:

@@ -46,6 +46,10 @@ def _require_rank(name: str, what: str, shape: list[Dim], rank: int) -> None:
 def _extent(size: Dim, before: int, after: int, kernel: int, stride: int, dilation: int) -> Dim:
     if not isinstance(size, int):
         return None
+    if min(kernel, stride, dilation) < 1:
+        raise InferenceError(
+            f"{DOMAIN}: kernel {kernel}, stride {stride} and dilation {dilation} must be positive"
+        )
     return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
 
 

@@ -20,6 +20,7 @@ import onnx
 import bdnet
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
+from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import Array, FileRun, TrainedAgainstDeployed
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
@@ -62,12 +63,15 @@ def validate(
     _require_fit(proto, path, image_set)
     report = ValidationReport(str(path), image_set.description, len(image_set.images))
     report.checks += _check_constants(proto, metadata, deployed)
+    if proto.functions:
+        report.checks.append(_check_bodies(proto))
     runs = [FileRun("with the library", proto, metadata, use_library=True)]
     if proto.functions:
         runs.append(FileRun("without the library", proto, metadata, use_library=False))
     else:
         report.notes.append(
-            "the file has no operator bodies (--no-fallback), so it was not run without the library"
+            "the file has no operator bodies (as --no-fallback writes it), so it was not run "
+            "without the library"
         )
     trained = TrainedAgainstDeployed(model, deployed)
     fixed = fixed_batch(proto)
@@ -89,6 +93,8 @@ def validate(
             image = image_set.images[run.failing_image : run.failing_image + 1]
             report.first_difference, shown = run.first_difference(deployed, _fill(image, fixed))
             report.checks.append(Check(f"first difference {run.label}", False, shown))
+    if report.first_difference is None and any(run.wrong_logits for run in runs):
+        report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
     if image_set.labels is not None:
@@ -98,12 +104,29 @@ def validate(
     return report
 
 
+def _check_bodies(proto: onnx.ModelProto) -> Check:
+    foreign = foreign_bodies(proto)
+    return Check(
+        "operator bodies are the specification's",
+        not foreign,
+        f"{len(proto.functions)} bodies in the file"
+        + (f", {', '.join(foreign)} not as bdnet writes it" if foreign else ""),
+    )
+
+
 def _require_fit(proto: onnx.ModelProto, path: Path, image_set: ImageSet) -> None:
     expected = [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]]
     if list(image_set.images.shape[1:]) != expected:
         raise InputError(
             f"the images have shape {list(image_set.images.shape)}; {path} reads "
             f"[N, {', '.join(map(str, expected))}]"
+        )
+    if len(image_set.images) == 0:
+        raise InputError("there are no images to compare on; give at least one")
+    if not np.isfinite(image_set.images).all():
+        raise InputError(
+            "the images hold values that are not finite, which no sum can be compared on; "
+            "give images of finite values"
         )
 
 

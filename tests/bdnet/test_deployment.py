@@ -146,12 +146,61 @@ def test_what_has_no_deployment_form_is_told(model: Any, message: str) -> None:
         bdnet.deploy(model)
 
 
-def test_a_diverged_training_is_told() -> None:
+@pytest.mark.parametrize(
+    "name", ["body.1.pointwise.bn.running_var", "body.0.pointwise.conv.weight", "stem.conv.weight"]
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_diverged_training_is_told(name: str, value: float) -> None:
     network = tiny_network()
     with torch.no_grad():
-        network.body[1].pointwise.bn.running_var[3] = float("nan")
-    with pytest.raises(InputError, match=r"body.1.pointwise.bn_.* is not finite"):
+        network.state_dict()[name].view(-1)[0] = value
+    with pytest.raises(InputError, match=f"{name} of the trained network is not finite"):
         bdnet.deploy(network)
+
+
+def test_other_precisions_are_told() -> None:
+    with pytest.raises(InputError, match=r"float16; expected float32: call model.float\(\)"):
+        bdnet.deploy(tiny_network().half())
+
+
+def test_a_subclass_is_not_deployed_as_its_base() -> None:
+    class OtherConv(BinaryConv2d):
+        def quantized_weight(self) -> torch.Tensor:
+            return self.weight
+
+    network = _network_of(SignUnit(OtherConv(8, 8, 1)))
+    with pytest.raises(InputError, match="a OtherConv has no deployment form; use BinaryConv2d or"):
+        bdnet.deploy(network)
+
+
+def test_a_stem_that_pads_otherwise_is_told() -> None:
+    network = tiny_network()
+    network.stem.conv.padding_mode = "reflect"
+    with pytest.raises(InputError, match="padding that is not zero"):
+        bdnet.deploy(network)
+
+
+def test_constants_are_copies() -> None:
+    network = BDNet(Stem(3, 1), nn.Sequential(SignUnit(BinaryConv2d(1, 2, 1))), Head(2, 2))
+    network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    deployed = bdnet.deploy(network)
+    before = deployed.digest()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    assert deployed.digest() == before
+
+
+def test_another_default_dtype_changes_nothing() -> None:
+    network = tiny_network()
+    x = torch.randn(1, *TINY_SHAPE, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = bdnet.deploy(network)(x)
+        torch.set_default_dtype(torch.float64)
+        try:
+            assert torch.equal(bdnet.deploy(network)(x), expected)
+        finally:
+            torch.set_default_dtype(torch.float32)
 
 
 def test_deploying_changes_nothing_in_the_network() -> None:

@@ -78,6 +78,18 @@ def test_exporting_twice_gives_the_same_bytes(exported: Path, tmp_path: Path) ->
     assert again.read_bytes() == exported.read_bytes()
 
 
+def test_constants_that_happen_to_be_equal_stay_apart(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    fresh = bdnet.BDMobileNetV1(width=0.1, num_classes=3, in_channels=1).eval()
+    path = tmp_path / "m.onnx"
+    bdnet_export.export(fresh, path, input_shape=(1, 32, 32))
+    model = load_model(path)
+    deployed = bdnet.deploy(fresh)
+    # A fresh network's shifts are all 0: an optimiser would keep one of them.
+    assert {t.name for t in model.graph.initializer} == set(deployed.state_dict())
+    assert file_digest(model) == deployed.digest()
+
+
 def test_the_file_holds_nothing_private(exported: Path) -> None:
     content = exported.read_bytes()
     for secret in (str(Path.cwd()), str(Path(bdnet.__file__).parent), "site-packages", ".py"):

@@ -70,7 +70,7 @@ def test_an_exported_file_passes(exported: Path) -> None:
     assert report.values_different == 0
     assert report.accuracy_onnx == report.accuracy_pytorch is not None
     assert seen[-1] == (20, 20)
-    assert len(report.checks) == 7
+    assert len(report.checks) == 8
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,43 @@ def test_a_classifier_outside_the_tolerance_fails(exported: Path, tmp_path: Path
     altered = alter(exported, tmp_path, "head.classifier.bias", shift)
     report = bdnet_export.validate(altered, tiny_network(), IMAGES)
     assert report.values_different == 0
+    assert report.first_difference == "head"
     assert {"logits with the library", "logits without the library"} <= failed(report)
+
+
+def test_a_body_that_is_not_the_specification_fails(exported: Path, tmp_path: Path) -> None:
+    model = load_model(exported)
+    (body,) = (f for f in model.functions if f.name == "TernaryConv")
+    (node,) = (n for n in body.node if n.op_type == "GreaterOrEqual")
+    node.op_type = "Greater"  # another sign(0), which noise hardly ever shows
+    altered = tmp_path / "altered.onnx"
+    onnx.save(model, altered)
+    report = bdnet_export.validate(altered, tiny_network(), IMAGES)
+    assert failed(report) == {"operator bodies are the specification's"}
+
+
+def test_a_damaged_constant_is_told(exported: Path, tmp_path: Path) -> None:
+    model = load_model(exported)
+    (tensor,) = (t for t in model.graph.initializer if t.name == "stem.weight")
+    tensor.raw_data = tensor.raw_data[:-1]
+    altered = tmp_path / "altered.onnx"
+    onnx.save(model, altered)
+    with pytest.raises(InputError, match=r"constant stem.weight of the file is damaged"):
+        bdnet_export.validate(altered, tiny_network(), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.full((2, *TINY_SHAPE), np.nan, np.float32), "not finite"),
+        (np.zeros((0, *TINY_SHAPE), np.float32), "no images"),
+    ],
+)
+def test_images_that_show_nothing_are_told(
+    images: np.ndarray, message: str, exported: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        bdnet_export.validate(exported, tiny_network(), ImageSet(images, None, "images"))
 
 
 def test_another_training_of_the_same_network_fails(exported: Path) -> None:

@@ -1,0 +1,60 @@
+"""The documentation points at things that exist: files, commands, options, Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    folders = "bdnet|export|runtime|devices|tests|docs"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text()):
+        assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_is_left_to_fill_in(page: Path) -> None:
+    assert not re.search(r"^[A-Z]+_[A-Z]+$", page.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_examples_parse(page: Path) -> None:
+    for block in _blocks(page, "python"):
+        ast.parse(block)
+
+
+def test_the_readme_uses_options_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    used: dict[str, set[str]] = {}
+    for command, arguments in re.findall(r"^bdnet-export (\w+)(.*)$", text, re.MULTILINE):
+        used.setdefault(command, set()).update(re.findall(r"--[\w-]+", arguments))
+    assert used.keys() >= {"export", "validate", "bench", "inspect"}
+    for command, options in used.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "bdnet_export.cli.main", command, "--help"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"bdnet-export {command}: {done.stderr}"
+        missing = {option for option in options if option not in done.stdout}
+        assert not missing, f"bdnet-export {command} has no {missing}"
