@@ -250,9 +250,8 @@ def ordered_average_pool(x: Tensor, kernel_shape: Sequence[int]) -> Tensor:
     pads = (0, 0, shape[1] * kh - x.shape[1], shape[2] * kw - x.shape[2])
     # Adding the zeros of the padding changes no sum, so edges need no case of their own.
     padded = _pad(x, pads, 0.0)
-    inside = _pad(
-        torch.ones(1, x.shape[1], x.shape[2], 1, dtype=torch.float32, device=x.device), pads, 0.0
-    )
+    ones = torch.ones(1, x.shape[1], x.shape[2], 1, dtype=torch.float32, device=x.device)
+    inside = _pad(ones, pads, 0.0)
     y = torch.zeros(shape, dtype=torch.float32, device=x.device)
     count = torch.zeros_like(inside[:, ::kh, ::kw])
     for ky in range(kh):
