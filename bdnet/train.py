@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bdnet.checkpoint import save
+from bdnet.checkpoint import SUFFIX, save
 from bdnet.data import fashion_mnist
 from bdnet.errors import InputError
 from bdnet.training import loop, resume
@@ -40,7 +40,12 @@ _HELP = {
 
 
 def _strides(text: str) -> tuple[int, ...]:
-    return tuple(int(stride) for stride in text.split(","))
+    try:
+        return tuple(int(stride) for stride in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of numbers with commas, such as 1,1,2"
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +80,8 @@ def run(recipe: Recipe, output: Path, data: Path | None, console: Console) -> No
     Raises:
         InputError: data or output cannot be used, or the training cannot be continued.
     """
+    if output.suffix != SUFFIX:
+        raise InputError(f"-o is {output}; a checkpoint is a {SUFFIX} file")
     resume_file = resume.resume_path(output)
     if not output.parent.is_dir():
         raise InputError(f"there is no folder {output.parent} to write {output.name} into")

@@ -30,30 +30,34 @@ class Recipe:
         threads: PyTorch's threads; sums are split among them, so they decide bits too.
     """
 
-    width: float = 0.3
+    width: float = 0.25
     depthwise: Weights = "ternary"
     pointwise: Weights = "binary"
     residual: Residual = "pre_bn"
-    stem_stride: int = 1
-    strides: tuple[int, ...] = (2, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
-    epochs: int = 28
+    stem_stride: int = 2
+    strides: tuple[int, ...] = (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+    epochs: int = 30
     batch_size: int = 128
-    lr: float = 1e-2
-    label_smoothing: float = 0.1
+    lr: float = 5e-3
+    label_smoothing: float = 0.0
     shift: int = 1
     seed: int = 0
     threads: int = 2
 
     def __post_init__(self) -> None:
-        positive = {name: getattr(self, name) for name in ("epochs", "batch_size", "lr", "threads")}
-        for name, value in positive.items():
-            if not value > 0:
-                raise InputError(f"{option(name)} is {value}; it must be positive")
-        if self.shift < 0 or not 0 <= self.label_smoothing < 1:
-            raise InputError(
-                f"--shift is {self.shift} and --label-smoothing {self.label_smoothing}; "
-                "they must be at least 0, and the smoothing below 1"
-            )
+        ranges: dict[str, tuple[float, float]] = {
+            "epochs": (1, 10**6),
+            "batch_size": (1, 10**6),
+            "threads": (1, 1024),
+            "seed": (0, 2**32),
+            "shift": (0, 1024),
+            "lr": (0, math.inf),
+            "label_smoothing": (0, 0.99),
+        }
+        for name, (least, most) in ranges.items():
+            value = getattr(self, name)
+            if not least <= value <= most:  # so that NaN is refused as well
+                raise InputError(f"{option(name)} is {value}; it must be {least:g} to {most:g}")
 
     def build(self, num_classes: int, in_channels: int) -> BDMobileNetV1:
         """The network with its initial weights."""

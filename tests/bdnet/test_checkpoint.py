@@ -90,6 +90,11 @@ def _with_fields(path: Path, **fields: Any) -> Path:
         ({"model": "BDNet"}, "model is 'BDNet'; this bdnet has BDMobileNetV1"),
         ({"config": {"depth": 3}}, "configuration does not fit: .*depth"),
         ({"config": 7}, "metadata of .* cannot be read"),
+        ({"config": "abc"}, "metadata of .* cannot be read"),
+        ({"input_shape": "abc"}, "metadata of .* cannot be read"),
+        ({"config": {"width": float("nan")}}, "width nan"),
+        ({"config": {"width": float("inf")}}, "width inf"),
+        ({"config": {"width": 1e9}}, "configuration does not fit"),
         ({"input_shape": [1]}, "metadata of .* cannot be read"),
         ({"preprocessing": {"mean": [0.5]}}, "preprocessing is .*; expected"),
         ({}, "the weights in .* do not fit its configuration: .*Missing key"),
@@ -116,6 +121,30 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(InputError, match="holds no bdnet checkpoint"):
         bdnet.load(tmp_path / "list.pt")
+
+
+def test_a_damaged_pickle_is_told(tmp_path: Path) -> None:
+    (tmp_path / "junk.pt").write_bytes(b"\x80\x02\x58\xff")
+    with pytest.raises(InputError, match="cannot be loaded with weights_only=True"):
+        bdnet.load(tmp_path / "junk.pt")
+    text = json.dumps({"format": 1, "model": "BDMobileNetV1", "config": {"width": 0.25}})
+    torch.save({"bdnet": text, "state_dict": {1: torch.zeros(1)}}, tmp_path / "keys.pt")
+    with pytest.raises(InputError, match="do not fit its configuration"):
+        bdnet.load(tmp_path / "keys.pt")
+
+
+def test_a_checkpoint_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    bdnet.save(small_mobilenet(), tmp_path / "m.safetensors")
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_names_and_records_that_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a checkpoint is a .safetensors file; .*m.pt is not"):
+        bdnet.save(small_mobilenet(), tmp_path / "m.pt")
+    with pytest.raises(InputError, match="is no JSON"):
+        bdnet.save(small_mobilenet(), tmp_path / "m.safetensors", training={"a": object()})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_truncated_file(tmp_path: Path) -> None:

@@ -42,18 +42,6 @@ def test_signs_leave_their_input_alone() -> None:
     assert torch.equal(x, before)
 
 
-def test_ternary_ties() -> None:
-    """``w = d`` is +1 and ``w = -d`` is 0, at the very float that d is."""
-    weight = torch.tensor([[2.0, 2.0, 1.0, -1.0, 0.0, -0.0, -2.0, 0.0]])
-    d = 0.5  # half of mean|w| = 1
-    assert ternary_threshold(weight).item() == d
-    below, above = math.nextafter(d, 0), math.nextafter(d, 1)
-    values = torch.tensor([[d, -d, below, -above, 0.0, -0.0, above, -below]], dtype=torch.float64)
-    # Eight values whose mean is not d: the comparison alone is checked, with d given.
-    planes = [(values >= t).tolist()[0] for t in (d, -d)]
-    assert [a + b - 1 for a, b in zip(*planes, strict=True)] == [1, 0, 0, -1, 0, 0, 1, 0]
-
-
 def test_a_weight_at_its_own_threshold() -> None:
     """|w| = (1, 1, 4, 2) / 2 has mean 1 and d = 0.5, so two weights lie exactly at +-d."""
     weight = torch.tensor([[0.5, -0.5, 2.0, -1.0]])

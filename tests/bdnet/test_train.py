@@ -183,7 +183,11 @@ def test_the_command_tells_faults_in_a_sentence(
         "no folder": ["-o", str(tmp_path / "no" / "m.safetensors")],
         "dataset-fashion-mnist": ["-o", output, "--data", str(tmp_path / "no")],
         "has neither train-images": ["-o", output, "--data", str(tmp_path)],
-        "--epochs is 0; it must be positive": ["-o", output, "--epochs", "0"],
+        "--epochs is 0; it must be 1 to 1e+06": ["-o", output, "--epochs", "0"],
+        "--lr is nan; it must be 0 to inf": ["-o", output, "--lr", "nan"],
+        "--threads is 1000000000; it must be 1 to 1024": ["-o", output, "--threads", "1000000000"],
+        "a checkpoint is a .safetensors file": ["-o", "m.pt"],
+        "width nan": ["-o", output, "--data", str(data), "--width", "nan"],
         "only 220 training images": ["-o", output, "--data", str(data)],
     }
     for message, arguments in faults.items():
