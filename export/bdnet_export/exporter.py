@@ -193,13 +193,13 @@ def _finish(
     model.opset_imports.clear()
     model.opset_imports.update({"": opset, DOMAIN: VERSION})
     model.functions.clear()
+    model.metadata_props.update(metadata.to_properties())
+    proto = ir.serde.serialize_model(model)
     if fallback:
         used = {node.op_type for node in model.graph if node.domain == DOMAIN}
-        for name, body in operator_bodies(opset).items():
-            if name in used:
-                model.functions[body.identifier()] = body
-    model.metadata_props.update(metadata.to_properties())
-    return ir.serde.serialize_model(model)
+        bodies = operator_bodies(opset)
+        proto.functions.extend(bodies[name] for name in sorted(used))
+    return proto
 
 
 def _strip(model: ir.Model) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +75,18 @@ def test_every_layer_is_equal(config: dict[str, Any], tmp_path: Path) -> None:
         np.testing.assert_allclose(got[0], logits, rtol=0, atol=1e-5 * np.abs(logits).max())
 
 
-def test_exporting_twice_gives_the_same_bytes(exported: Path, tmp_path: Path) -> None:
-    again = tmp_path / "other-name.onnx"
-    bdnet_export.export(tiny_network(), again, input_shape=TINY_SHAPE)
-    assert again.read_bytes() == exported.read_bytes()
+@pytest.mark.parametrize("hash_seed", ["1", "2", "3"])
+def test_every_process_exports_the_same_bytes(
+    hash_seed: str, exported: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import bdnet_export; from support.networks import TINY_SHAPE, tiny_network;"
+        "bdnet_export.export(tiny_network(), 'other-name.onnx', input_shape=TINY_SHAPE)"
+    )
+    # The order of Python's sets depends on this seed.
+    variables = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, check=True)
+    assert (tmp_path / "other-name.onnx").read_bytes() == exported.read_bytes()
 
 
 def test_constants_that_happen_to_be_equal_stay_apart(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import torch
 
 from bdnet import operators
 from bdnet.packing import pack_plane
-from bdnet_export.opset import DOMAIN, OPERATORS, VERSION
+from bdnet_export.bodies import operator_bodies
+from bdnet_export.opset import DOMAIN, VERSION
 
 Array = npt.NDArray[Any]
 
@@ -139,11 +140,7 @@ def one_node_model(case: Case, *, opset: int = 18, body: bool = True) -> onnx.Mo
         ir_version=10,
     )
     if body:
-        function = next(f for f in OPERATORS if f.name == case.operator).to_function_proto()
-        for imported in function.opset_import:
-            if imported.domain == "":
-                imported.version = opset
-        model.functions.append(function)
+        model.functions.append(operator_bodies(opset)[case.operator])
     return model
 
 
