@@ -62,7 +62,7 @@ def _from_function(text: str) -> BDNet:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's module does on import
+    except (Exception, SystemExit) as error:  # whatever a user's module does on import
         raise InputError(
             f"module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
@@ -71,7 +71,7 @@ def _from_function(text: str) -> BDNet:
         raise InputError(f"module {module_name!r} has no function {function_name!r}")
     try:
         model = function()
-    except Exception as error:  # whatever a user's function does
+    except (Exception, SystemExit) as error:  # whatever a user's function does
         raise InputError(f"{text} raised {type(error).__name__}: {error}") from error
     if not isinstance(model, BDNet):
         raise InputError(

@@ -18,6 +18,8 @@ def layer():
     return torch.nn.Linear(1, 1)
 def broken():
     raise RuntimeError("no weights at hand")
+def leaves():
+    raise SystemExit(0)
 constant = 3
 """
 
@@ -53,6 +55,7 @@ def test_a_function_in_the_working_folder(module: str) -> None:
     [
         ("layer", "returned a Linear; expected a bdnet.BDNet"),
         ("broken", "raised RuntimeError: no weights at hand"),
+        ("leaves", "raised SystemExit: 0"),
         ("constant", "has no function 'constant'"),
         ("missing", "has no function 'missing'"),
         ("", "names no function"),
@@ -61,6 +64,15 @@ def test_a_function_in_the_working_folder(module: str) -> None:
 def test_functions_that_are_none(module: str, function: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_source(f"{module}:{function}")
+
+
+def test_a_module_that_exits_does_not_end_the_command_with_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_script.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="cannot be imported: SystemExit: 0"):
+        load_source("their_script:network")
 
 
 @pytest.mark.parametrize(
