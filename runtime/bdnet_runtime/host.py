@@ -53,8 +53,8 @@ def describe_host(root: Path = Path("/")) -> dict[str, Any]:
     cpuinfo = _fields(root / "proc/cpuinfo")
     cpufreq = root / "sys/devices/system/cpu/cpu0/cpufreq"
     features = cpuinfo.get("flags") or cpuinfo.get("Features")
-    frequency = _read(cpufreq / "scaling_cur_freq")
-    memory = _fields(root / "proc/meminfo").get("MemTotal")
+    kilohertz = _number(_read(cpufreq / "scaling_cur_freq"))
+    kibibytes = _number(_fields(root / "proc/meminfo").get("MemTotal"))
     return {
         "machine": platform.machine() or None,
         "board": _read(root / "proc/device-tree/model"),
@@ -62,8 +62,8 @@ def describe_host(root: Path = Path("/")) -> dict[str, Any]:
         "cores": _usable_cores(),
         "features": None if features is None else sorted(FEATURES.intersection(features.split())),
         "governor": _read(cpufreq / "scaling_governor"),
-        "frequency_mhz": None if frequency is None else int(frequency) / 1000,
-        "memory_bytes": None if memory is None else int(memory.split()[0]) * 1024,
+        "frequency_mhz": None if kilohertz is None else kilohertz / 1000,
+        "memory_bytes": None if kibibytes is None else kibibytes * 1024,
         "os": _fields(root / "etc/os-release", "=").get("PRETTY_NAME") or platform.system(),
         "kernel": platform.release() or None,
     }
@@ -74,6 +74,14 @@ def _usable_cores() -> int | None:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def _number(text: str | None) -> int | None:
+    """The number a text begins with; None for what some drivers write instead: '<unknown>'."""
+    try:
+        return int((text or "").split()[0])
+    except (ValueError, IndexError):
+        return None
 
 
 def _read(path: Path) -> str | None:

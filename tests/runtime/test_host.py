@@ -53,6 +53,14 @@ def test_what_a_machine_does_not_tell_is_none(tmp_path: Path) -> None:
         assert found[name] is None
 
 
+@pytest.mark.parametrize("said", ["<unknown>", "", "MHz 1500"])
+def test_what_a_machine_tells_wrongly_is_none(tmp_path: Path, said: str) -> None:
+    frequency = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+    found = describe_host(_tree(tmp_path, {frequency: said, "proc/meminfo": f"MemTotal: {said}"}))
+    assert found["frequency_mhz"] is None
+    assert found["memory_bytes"] is None
+
+
 def test_no_sample_is_dropped() -> None:
     """One slow run in a hundred is what throttling looks like: mean and p99 must show it."""
     found = summarise([1.0] * 99 + [1000.0])
