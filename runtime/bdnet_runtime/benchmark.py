@@ -40,11 +40,17 @@ from bdnet_runtime.info import info, versions
 from bdnet_runtime.latency import summarise
 from bdnet_runtime.memory import peak_bytes, resident_bytes
 from bdnet_runtime.model_input import model_input
-from bdnet_runtime.session import create_session, reason
+from bdnet_runtime.session import create_session, reason, require_threads
 
 SCHEMA = 1
 MIN_SAMPLES = 10
 SEED = 0
+# As `python -m bdnet_runtime.benchmark`, which however would search the working folder first, where
+# a user's platform.py would stand for the standard library's (and -P came with Python 3.11).
+_RUN = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from bdnet_runtime.benchmark import main; sys.exit(main())"
+)
 PROGRESS_INTERVAL = 0.25  # seconds; seldom enough not to disturb what is measured
 
 Progress = Callable[[str, float], None]
@@ -71,17 +77,16 @@ class BenchmarkOptions:
     use_library: bool = True
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise InputError(f"threads is {self.threads}; expected 1 or more")
+        require_threads(self.threads)
         if self.warmup < 0:
             raise InputError(f"warmup is {self.warmup}; expected 0 or more runs")
         if not (math.isfinite(self.seconds) and self.seconds > 0):
-            raise InputError(f"seconds is {self.seconds}; expected more than 0")
+            raise InputError(f"seconds is {self.seconds}; expected a finite number above 0")
 
     def command(self, python: str, model: str) -> list[str]:
         """The command that measures ``model`` so, wherever ``python`` has bdnet_runtime."""
         return [
-            *(python, "-m", "bdnet_runtime.benchmark"),
+            *(python, "-c", _RUN),
             *("--threads", str(self.threads)),
             *("--warmup", str(self.warmup)),
             *("--seconds", str(self.seconds)),

@@ -27,7 +27,7 @@ def info() -> dict[str, Any]:
     Raises:
         InputError: the library is missing or does not load.
     """
-    session = create_session(_library_info_model())
+    session = create_session(_library_info_model(), name="the model that asks the library")
     (text,) = session.run(None, {})
     library = json.loads(text[0])
     return {

@@ -14,6 +14,17 @@ from bdnet_runtime.library import get_library_path
 
 FATAL = 4
 CPU = ("CPUExecutionProvider",)
+MAX_THREADS = 1024  # more than any machine has cores for; tens of thousands bring one to a halt
+
+# What ONNX Runtime puts before its sentences: its code, the path, and where in its source it is:
+# a file, a line, and a function as a bare name or with its whole signature.
+_SIGNATURE = r"[^('\"]*::[^(]*\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])?"
+_NOISE = (
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : ",
+    r"^Load model from .* failed: ?",
+    r"^Failed to load library .* with error: ",
+    rf"\S+\.(?:cc|cpp|h|hpp):\d+ (?:{_SIGNATURE}|\w+) ",
+)
 
 
 def create_session(
@@ -21,6 +32,7 @@ def create_session(
     threads: int = 1,
     use_library: bool = True,
     providers: Sequence[str] = CPU,
+    name: str | None = None,
 ) -> ort.InferenceSession:
     """A session that runs ``model`` with bdnet's kernels, or with their bodies alone.
 
@@ -31,19 +43,20 @@ def create_session(
         use_library: registers the custom-operator library. Without it ONNX Runtime runs the
             standard operators that the file carries as the bodies of the custom ones.
         providers: execution providers, the preferred first.
+        name: what messages call the model; by default its path.
 
     Raises:
         InputError: the file is missing or is not a model that this ONNX Runtime can run, the
-            thread count is below 1, or the library is missing or does not load.
+            thread count is not from 1 to 1024, or the library is missing or does not load.
     """
-    if threads < 1:
-        raise InputError(f"threads is {threads}; expected 1 or more")
+    require_threads(threads)
     source: str | bytes
     if isinstance(model, bytes):
-        name, source = "what was given", model
+        name, source = name or "the model given as bytes", model
     else:
         path = Path(model)
-        name = source = str(path)
+        source = str(path)
+        name = name or source
         if not path.is_file():
             found = "is a folder" if path.is_dir() else "does not exist"
             raise InputError(f"the model {name} {found}; expected an .onnx file")
@@ -58,8 +71,9 @@ def create_session(
         try:
             options.register_custom_ops_library(library)
         except Exception as error:
+            text = reason(error).removeprefix(f"{library}: ")
             raise InputError(
-                f"ONNX Runtime {ort.__version__} cannot use {library}: {reason(error)}"
+                f"ONNX Runtime {ort.__version__} cannot use {library}: {text}"
             ) from error
     try:
         return ort.InferenceSession(source, options, providers=list(providers))
@@ -72,7 +86,15 @@ def create_session(
         ) from error
 
 
+def require_threads(threads: int) -> None:
+    """Raises `InputError` for a thread count that no machine has a use for."""
+    if not 1 <= threads <= MAX_THREADS:
+        raise InputError(f"threads is {threads}; expected 1 to {MAX_THREADS}")
+
+
 def reason(error: Exception) -> str:
-    """What an exception of ONNX Runtime says, on one line, without its code and the path."""
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
-    return re.sub(r"^Load model from .* failed: ?", "", text).rstrip(".")
+    """What an exception of ONNX Runtime says, on one line, without what only its authors need."""
+    text = " ".join(str(error).split())
+    for noise in _NOISE:
+        text = re.sub(noise, "", text)
+    return text.rstrip(".")
