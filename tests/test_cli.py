@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from bdnet_export.cli.output import megabytes
 from support import plain_models
+from support.altered_files import change_constant
 from support.import_blocker import run_without
 from support.tools import unavailable
 
@@ -141,7 +144,15 @@ def test_no_command_shows_the_help(run: Run) -> None:
         ),
         (
             ["export", "m.safetensors", "-o", "out.onnx", "--batch", "many"],
-            "'many' is not a batch; expected 'dynamic' or a number from 1",
+            "'many' is not a batch; expected 'dynamic' or a number from 1 to 65536",
+        ),
+        (
+            ["export", "m.safetensors", "-o", "out.onnx", "--batch", 10**20],
+            f"'{10**20}' is not a batch; expected 'dynamic' or a number from 1 to 65536",
+        ),
+        (
+            ["export", "m.safetensors", "-o", "out.onnx", "--input-shape", f"3,{10**20},4"],
+            f"'3,{10**20},4' is not a shape",
         ),
         (["export", "m.safetensors", "-o", "out.onnx", "--json", "."], "'.' is a folder"),
         (["export", "m.safetensors", "-o", "out.onnx"], "no checkpoint file m.safetensors"),
@@ -156,7 +167,8 @@ def test_no_command_shows_the_help(run: Run) -> None:
         (["validate", "plain.onnx", "m.safetensors", "--random", 0], "'--random'"),
         (["validate", "plain.onnx", "m.safetensors", "--junit", "no/j.xml"], "no folder 'no'"),
         (["bench", "absent.onnx"], "there is no file 'absent.onnx'"),
-        (["bench", "plain.onnx", "--threads", 0], "'--threads'"),
+        (["bench", "plain.onnx", "--threads", 0], "threads is 0; expected 1 to 1024"),
+        (["bench", "plain.onnx", "--threads", 20000], "threads is 20000; expected 1 to 1024"),
         (["bench", "plain.onnx", "--no-library", "--seconds", "nan"], "seconds is nan"),
         (["bench", "junk.onnx", "--no-library"], "junk.onnx is not a model"),
         (["inspect", "absent.onnx"], "there is no file 'absent.onnx'"),
@@ -248,6 +260,24 @@ def test_bench_shows_percentiles_and_writes_every_sample(run: Run, tmp_path: Pat
     assert str(model) in finished.stdout.splitlines()[-1]
     for word in ("p50", "p90", "p99", "peak memory", "standard operators", " MB"):
         assert word in finished.stdout
+    assert " kB" in finished.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(400, "400 bytes"), (4_000, "4.0 kB"), (40_000, "0.04 MB"), (4_000_000, "4.00 MB")],
+)
+def test_a_small_size_is_not_a_row_of_zeros(count: int, shown: str) -> None:
+    assert megabytes(count) == shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_sentence(run: Run, plain: Path) -> None:
+    finished = run("bench", plain, "--no-library", "--seconds", 0.1, "--json", "/dev/full")
+    assert finished.returncode == 2
+    sentence = finished.stderr.splitlines()[-1]
+    assert "'--json': '/dev/full' cannot be written: No space left on device" in sentence
+    assert "OSError" not in sentence
 
 
 def test_json_on_standard_output_is_alone_there(run: Run, plain: Path) -> None:
@@ -285,7 +315,8 @@ def test_validate_passes_on_the_network_itself(exported: Exported) -> None:
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "words of a user's own module" not in finished.stdout
-    assert finished.stdout.splitlines()[-1].startswith("first.onnx is mine:first: 0 of ")
+    assert finished.stdout.splitlines()[-1].startswith("first.onnx (0.0")
+    assert " MB) is mine:first: 0 of " in finished.stdout.splitlines()[-1]
     report = json.loads((exported.folder / "report.json").read_text())
     assert report["passed"] is True
     assert (report["images"], report["values_different"]) == (3, 0)
@@ -303,12 +334,89 @@ def test_validate_fails_on_another_network(exported: Exported) -> None:
     report = json.loads(finished.stdout)
     failed = [check["name"] for check in report["checks"] if not check["passed"]]
     assert failed
-    assert "first.onnx is not mine:second" in finished.stderr.splitlines()[-1]
+    assert ") is not mine:second" in finished.stderr.splitlines()[-1]
     suite = ElementTree.parse(exported.folder / "other.xml").getroot()
     assert suite.get("failures") == str(len(failed))
     found = [case.get("name") for case in suite if case.find("failure") is not None]
     assert found == failed
     assert all(failure.get("message") for failure in suite.iter("failure"))
+
+
+def test_validate_names_the_layer_of_a_flipped_weight_bit(exported: Exported) -> None:
+    def flip(weight: np.ndarray) -> None:
+        weight.reshape(-1)[0] ^= 1  # the first bit of the first filter: never a tail bit
+
+    layer = "body.1.pointwise"
+    change_constant(exported.onnx, exported.folder / "flipped.onnx", f"{layer}.conv.weight", flip)
+    finished = run_in(
+        *(exported.folder, "validate", "flipped.onnx", "mine:first", "--random", 4),
+        *("--json", "flipped.json", "--junit", "flipped.xml"),
+    )
+    assert finished.returncode == 1, finished.stderr
+    assert finished.stdout.splitlines()[-1].endswith(f"first in {layer}")
+    report = json.loads((exported.folder / "flipped.json").read_text())
+    assert (report["passed"], report["first_difference"]) == (False, layer)
+    verdicts = {check["name"]: check["passed"] for check in report["checks"]}
+    assert verdicts["file unchanged since export"], "the digest was mended"
+    assert not verdicts["features equal with the library"]
+    assert not verdicts["features equal without the library"]
+    cases = ElementTree.parse(exported.folder / "flipped.xml").getroot()
+    told = [failure.get("message", "") for failure in cases.iter("failure")]
+    assert any(message.startswith(f"{layer}: ") for message in told)
+
+
+@pytest.fixture(scope="module")
+def resized(exported: Exported) -> Exported:
+    """A checkpoint that names one size of images, and its export for another."""
+    import bdnet
+
+    bdnet.save(
+        bdnet.BDMobileNetV1(width=0.25, num_classes=3, in_channels=1, stem_stride=1),
+        exported.folder / "m.safetensors",
+        input_shape=(1, 9, 9),
+    )
+    finished = run_in(
+        *(exported.folder, "export", "m.safetensors", "-o", "resized.onnx"),
+        *("--input-shape", "1,12,10"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    return Exported(exported.folder, exported.folder / "resized.onnx", finished)
+
+
+@pytest.mark.parametrize(
+    "images", [["--random", 2], ["--images", "photos"]], ids=lambda value: value[0]
+)
+def test_validate_takes_the_size_of_images_from_the_file(
+    resized: Exported, images: list[object]
+) -> None:
+    from PIL import Image
+
+    (resized.folder / "photos").mkdir(exist_ok=True)
+    for shade in (40, 200):
+        Image.new("RGB", (21, 17), (shade, 90, 7)).save(resized.folder / f"photos/{shade}.png")
+    finished = run_in(resized.folder, "validate", "resized.onnx", "m.safetensors", *images)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert " values differ on 2 " in finished.stdout.splitlines()[-1]
+
+
+def test_validate_says_that_held_out_images_do_not_fit(resized: Exported) -> None:
+    shipped = ("fashion-mnist", "-o", "shipped.onnx", "--input-shape", "1,9,9")
+    assert run_in(resized.folder, "export", *shipped).returncode == 0
+    finished = run_in(resized.folder, "validate", "shipped.onnx", "fashion-mnist")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "Note: the file reads images of 1 x 9 x 9, the held-out images are 1 x 28 x 28: " in (
+        finished.stdout
+    )
+    assert "32 random images" in finished.stdout
+
+
+def test_validate_refuses_a_file_whose_image_size_is_open(exported: Exported) -> None:
+    shape = ("N", 3, "H", "W")
+    plain_models.write(plain_models.conv_relu(shape), exported.folder / "open.onnx")
+    finished = run_in(exported.folder, "validate", "open.onnx", "mine:first")
+    assert finished.returncode == 2
+    sentence = finished.stderr.splitlines()[-1]
+    assert "the input of open.onnx has no fixed channels, height and width" in sentence
 
 
 def test_validate_says_that_its_images_are_noise(exported: Exported) -> None:
@@ -324,6 +432,10 @@ def test_inspect_shows_every_layer(exported: Exported) -> None:
     assert layers
     for layer in layers:
         assert layer["name"] in finished.stdout
+    line = finished.stdout.splitlines()[-1]
+    assert line.startswith("Read first.onnx in ")
+    assert " s: " in line
+    assert " MB" in line
     assert "ai.bdnet.TernaryConv" in finished.stdout
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 STANDARD_OUTPUT = "-"
+MAX_LENGTH = 65536  # of a batch and of each side of an image: what is longer is a slip
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:
@@ -15,9 +16,10 @@ def parse_shape(text: str) -> tuple[int, int, int]:
         channels, height, width = (int(part) for part in text.split(","))
     except ValueError:
         channels = height = width = 0
-    if min(channels, height, width) < 1:
+    if not all(1 <= length <= MAX_LENGTH for length in (channels, height, width)):
         raise typer.BadParameter(
-            f"{text!r} is not a shape; expected C,H,W, for example 3,224,224",
+            f"{text!r} is not a shape; expected C,H,W, for example 3,224,224, "
+            f"each at most {MAX_LENGTH}",
             param_hint="'--input-shape'",
         )
     return channels, height, width
@@ -27,12 +29,16 @@ def parse_batch(text: str) -> int | None:
     """'dynamic' -> None, '4' -> 4."""
     if text == "dynamic":
         return None
-    if not text.isdecimal() or int(text) < 1:
+    try:
+        batch = int(text)
+    except ValueError:
+        batch = 0
+    if not 1 <= batch <= MAX_LENGTH:
         raise typer.BadParameter(
-            f"{text!r} is not a batch; expected 'dynamic' or a number from 1",
+            f"{text!r} is not a batch; expected 'dynamic' or a number from 1 to {MAX_LENGTH}",
             param_hint="'--batch'",
         )
-    return int(text)
+    return batch
 
 
 def _is_onnx(path: Path) -> Path:

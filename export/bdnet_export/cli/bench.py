@@ -10,7 +10,7 @@ from bdnet_export.cli.output import Output, megabytes, milliseconds, percentiles
 
 def bench(
     onnx_file: ModelArgument,
-    threads: Annotated[int, typer.Option(min=1, metavar="N", help="Threads of a run.")] = 1,
+    threads: Annotated[int, typer.Option(metavar="N", help="Threads of a run, 1 to 1024.")] = 1,
     warmup: Annotated[
         int, typer.Option(min=0, metavar="N", help="Runs that are not measured.")
     ] = 10,

@@ -1,5 +1,6 @@
 """bdnet-export demo"""
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,7 @@ def demo(
     - `bdnet-export demo`
     - `bdnet-export demo --output build/demo --json demo.json`
     """
+    started = time.perf_counter()
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
@@ -93,7 +95,10 @@ def demo(
             if not check.passed:
                 out.failure(f"{check.name}: {check.message}")
         return 1
-    out.success(f"{exported.path} is the network in {MODEL}: every check passed")
+    out.success(
+        f"{exported.path} ({megabytes(exported.bytes)}) is the network in {MODEL}: every check "
+        f"passed; exported, compared and measured in {time.perf_counter() - started:.1f} s"
+    )
     return 0
 
 

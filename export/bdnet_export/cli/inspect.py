@@ -1,5 +1,6 @@
 """bdnet-export inspect"""
 
+import time
 from collections.abc import Sequence
 
 from bdnet_export.cli.arguments import JsonOption, ModelArgument
@@ -26,7 +27,9 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
         import bdnet_export
 
         progress(f"reading {onnx_file}")
+        started = time.perf_counter()
         found = bdnet_export.inspect(onnx_file)
+        seconds = time.perf_counter() - started
 
     about = table()
     for name, shape in found.inputs.items():
@@ -60,9 +63,9 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
         )
     out.table(layers)
     out.success(
-        f"{found.path}: {megabytes(found.bytes)}, {len(found.layers)} layers, "
-        f"{found.packed_bytes:,} bytes packed, {found.float_bytes:,} bytes float, "
-        f"{_count(found.ops)} OPs"
+        f"Read {found.path} in {seconds:.1f} s: {megabytes(found.bytes)}, "
+        f"{len(found.layers)} layers, {found.packed_bytes:,} bytes packed, "
+        f"{found.float_bytes:,} bytes float, {_count(found.ops)} OPs"
     )
     out.json(found.to_dict())
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from bdnet_export.cli.output import write_text
+
 if TYPE_CHECKING:
     from bdnet_export import ValidationReport
 
@@ -30,4 +32,4 @@ def write_junit(path: Path, suite: str, report: ValidationReport) -> None:
             failure = ElementTree.SubElement(case, "failure", message=check.message)
             failure.text = check.message
     ElementTree.indent(root)
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    write_text(path, ElementTree.tostring(root, "unicode", xml_declaration=True), "--junit")

@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NoReturn
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -72,7 +73,7 @@ class Output:
         if self._json_file == STANDARD_OUTPUT:
             self._stdout.out(text)
         else:
-            Path(self._json_file).write_text(text + "\n", encoding="utf-8")
+            write_text(Path(self._json_file), text + "\n", "--json")
 
     @contextmanager
     def progress(self) -> Iterator[StageProgress]:
@@ -116,16 +117,28 @@ class StageProgress:
             self._bar.update(self._task, total=1.0, completed=fraction)
 
 
-def table(*columns: str, right: tuple[str, ...] = (), title: str | None = None) -> Table:
+def write_text(path: Path, text: str, option: str) -> None:
+    """Writes the file that ``option`` asks for. Raises `typer.BadParameter` where it cannot."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{str(path)!r} cannot be written: {error.strerror}", param_hint=f"'{option}'"
+        ) from None
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     """An empty table; the columns in ``right`` hold numbers. No columns: names and values."""
-    made = Table(box=box.SIMPLE_HEAD, show_header=bool(columns), title=title, title_justify="left")
+    made = Table(box=box.SIMPLE_HEAD, show_header=bool(columns))
     for column in columns or ("", ""):
         made.add_column(column, justify="right" if column in right else "left")
     return made
 
 
 def megabytes(count: int) -> str:
-    """Of 10^6 bytes."""
+    """Of 10^6 bytes; what is too small for them in kB or bytes."""
+    if count < 1e4:
+        return f"{count} bytes" if count < 1e3 else f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e6:.3g} MB"
 
 

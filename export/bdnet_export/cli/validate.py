@@ -7,10 +7,12 @@ import typer
 
 from bdnet_export.cli.arguments import JsonOption, JunitOption, ModelArgument, SourceArgument
 from bdnet_export.cli.junit import write_junit
-from bdnet_export.cli.output import Output, percent, table
+from bdnet_export.cli.output import Output, megabytes, percent, table
 
 if TYPE_CHECKING:
-    from bdnet_export import ImageSet, Source, ValidationReport
+    from onnx import ModelProto
+
+    from bdnet_export import Source, ValidationReport
 
 RANDOM_IMAGES = 32
 
@@ -43,7 +45,7 @@ def validate(
     if they are not, with the first layer that differs.
 
     Without --images and --random: the held-out images of a shipped model, otherwise 32 images
-    of noise.
+    of noise, of the size that the file reads.
 
     For example:
 
@@ -60,10 +62,20 @@ def validate(
     with out.progress() as progress:
         progress("loading PyTorch")
         import bdnet_export
+        from bdnet_export.model_file import load_model
 
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
-        image_set = _image_set(network, onnx_file, images, random)
+        shape = _image_shape(load_model(onnx_file), onnx_file)
+        note = None
+        if images is None and random is None:
+            images, note = _held_out_images(network, shape)
+        if images is None:
+            image_set = bdnet_export.random_images(random or RANDOM_IMAGES, shape)
+        else:
+            image_set = bdnet_export.load_images(
+                images, input_shape=shape, preprocessing=network.preprocessing
+            )
         progress(f"comparing {image_set.description}", 0.0)
         report = bdnet_export.validate(
             onnx_file,
@@ -73,6 +85,8 @@ def validate(
                 f"comparing {image_set.description}", done / total
             ),
         )
+    if note is not None:
+        report.notes.append(note)
     _show(out, onnx_file, source, report)
     out.json(report.to_dict())
     if junit is not None:
@@ -80,29 +94,34 @@ def validate(
     return 0 if report.passed else 1
 
 
-def _image_set(
-    network: "Source", onnx_file: Path, images: Path | None, random: int | None
-) -> "ImageSet":
-    import bdnet_export
+def _image_shape(model: "ModelProto", onnx_file: Path) -> tuple[int, int, int]:
+    """(C, H, W) of what the file reads, which need not be what the checkpoint was trained on."""
+    from bdnet import InputError
+
+    dims = model.graph.input[0].type.tensor_type.shape.dim if model.graph.input else []
+    shape = tuple(dim.dim_value for dim in dims[1:])  # 0 where it is open
+    if len(shape) != 3 or min(shape) < 1:
+        raise InputError(
+            f"the input of {onnx_file} has no fixed channels, height and width; expected "
+            "[N, C, H, W] of which N alone may be open, as 'bdnet-export export' writes it"
+        )
+    channels, height, width = shape
+    return channels, height, width
+
+
+def _held_out_images(
+    network: "Source", shape: tuple[int, int, int]
+) -> tuple[Path | None, str | None]:
+    """The images that come with a shipped model; where they do not fit the file, a note of it."""
     from bdnet import zoo
 
-    shape = network.input_shape or _input_shape(onnx_file)
-    if images is None and random is None and network.name in zoo.names():
-        images = zoo.held_out_images(network.name)
-    if images is not None:
-        return bdnet_export.load_images(
-            images, input_shape=shape, preprocessing=network.preprocessing
-        )
-    return bdnet_export.random_images(random or RANDOM_IMAGES, shape)
-
-
-def _input_shape(onnx_file: Path) -> tuple[int, int, int]:
-    """For a network that does not say its own."""
-    import bdnet_export
-
-    (shape,) = bdnet_export.inspect(onnx_file).inputs.values()
-    channels, height, width = (size for size in shape[1:] if isinstance(size, int))
-    return channels, height, width
+    images = zoo.held_out_images(network.name) if network.name in zoo.names() else None
+    if images is None or shape == network.input_shape:
+        return images, None
+    read, held_out = (" x ".join(map(str, size or ())) for size in (shape, network.input_shape))
+    return None, (
+        f"the file reads images of {read}, the held-out images are {held_out}: compared on noise"
+    )
 
 
 def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport") -> None:
@@ -121,12 +140,13 @@ def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport")
         f"{report.values_different:,} of {report.values_compared:,} values differ on "
         f"{report.inputs}, in {report.seconds:.1f} s"
     )
+    size = megabytes(onnx_file.stat().st_size)
     if report.passed:
-        out.success(f"{onnx_file} is {source}: {compared}")
+        out.success(f"{onnx_file} ({size}) is {source}: {compared}")
     else:
         failed = sum(not check.passed for check in report.checks)
         where = "" if report.first_difference is None else f", first in {report.first_difference}"
         out.failure(
-            f"{onnx_file} is not {source}: {failed} of {len(report.checks)} checks failed; "
-            f"{compared}{where}"
+            f"{onnx_file} ({size}) is not {source}: {failed} of {len(report.checks)} checks "
+            f"failed; {compared}{where}"
         )
