@@ -21,9 +21,11 @@ MAX_THREADS = 1024  # more than any machine has cores for; tens of thousands bri
 _SIGNATURE = r"[^('\"]*::[^(]*\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])?"
 _NOISE = (
     r"^\[ONNXRuntimeError\] : \d+ : \w+ : ",
+    r"^Exception during initialization: ",
     r"^Load model from .* failed: ?",
     r"^Failed to load library .* with error: ",
     rf"\S+\.(?:cc|cpp|h|hpp):\d+ (?:{_SIGNATURE}|\w+) ",
+    r"(?<!:) \(op_type:.*$",  # of the errors within a body, all that follow from the first
 )
 
 

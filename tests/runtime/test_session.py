@@ -137,7 +137,13 @@ def test_what_onnxruntime_says_comes_without_where_in_its_source(
         (
             "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: "
             "/src/graph.h:9 int ns::Node::Find(const string&) const x.has_value() was false. Bad w",
-            "Exception during initialization: x.has_value() was false. Bad w",
+            "x.has_value() was false. Bad w",
+        ),
+        (
+            "Node (a) Op (B) Inference error(s): (op_type:Slice, node name: begin): Input 0 is null "
+            "(op_type:Add, node name: end): Input 1 is null",
+            "Node (a) Op (B) Inference error(s): (op_type:Slice, node name: begin): Input 0 is "
+            "null",
         ),
         ("ai.bdnet.BinaryConv 'a/b': 63 channels.", "ai.bdnet.BinaryConv 'a/b': 63 channels"),
     ],
