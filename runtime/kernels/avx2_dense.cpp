@@ -48,24 +48,39 @@ __m256i table_row(std::uint8_t code) noexcept {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(rows + std::size_t{8} * code));
 }
 
-// y = start - weight * counts, where a float is exact: nothing here reaches 2^24.
+__m256 words_to_floats(__m128i words) noexcept {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words));
+}
+
+// y = start - weight * counts, exact in floats since nothing here reaches 2^24. `start` is the
+// number of terms, and when that has been done once (`resumed`), what is in y.
 template <int P, int V>
 void subtract_counts(const DenseTile& tile, std::int64_t first, const __m256i (&words)[P][V][2],
-                     bool started) noexcept {
+                     bool resumed) noexcept {
   const __m256 weight = _mm256_set1_ps(tile.planes == 1 ? 2.0f : 1.0f);
+  const std::int64_t left = tile.filter_count - first;
+  const bool whole = left >= V * kFilterTile && !resumed;
   for (int p = 0; p < P; ++p) {
-    for (int part = 0; part < V * 4; ++part) {
-      const std::int64_t m = first + part * kFloats;
-      const std::int64_t left = tile.filter_count - m;
-      if (left <= 0) break;
-      const __m256i word = words[p][part / 4][part / 2 % 2];
-      const __m128i half =
-          part % 2 == 0 ? _mm256_castsi256_si128(word) : _mm256_extracti128_si256(word, 1);
-      const __m256 counts = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(half));
-      float* y = tile.y + p * tile.y_step + m;
-      const __m256 start =
-          started ? _mm256_maskload_ps(y, first_lanes(left)) : _mm256_set1_ps(tile.terms[p]);
-      store_floats(y, _mm256_sub_ps(start, _mm256_mul_ps(weight, counts)), left);
+    float* y = tile.y + p * tile.y_step + first;
+    const __m256 terms = _mm256_set1_ps(tile.terms[p]);
+    for (int i = 0; i < V * 2; ++i) {
+      const __m256i word = words[p][i / 2][i % 2];
+      const __m256 low = _mm256_mul_ps(weight, words_to_floats(_mm256_castsi256_si128(word)));
+      const __m256 high = _mm256_mul_ps(weight, words_to_floats(_mm256_extracti128_si256(word, 1)));
+      float* out = y + i * 2 * kFloats;
+      if (whole) {
+        _mm256_storeu_ps(out, _mm256_sub_ps(terms, low));
+        _mm256_storeu_ps(out + kFloats, _mm256_sub_ps(terms, high));
+        continue;
+      }
+      for (int half = 0; half < 2; ++half) {
+        const std::int64_t lanes_left = left - (2 * i + half) * kFloats;
+        if (lanes_left <= 0) break;
+        const __m256i lanes = first_lanes(lanes_left);
+        float* part = out + half * kFloats;
+        const __m256 start = resumed ? _mm256_maskload_ps(part, lanes) : terms;
+        _mm256_maskstore_ps(part, lanes, _mm256_sub_ps(start, half == 0 ? low : high));
+      }
     }
   }
 }
@@ -98,49 +113,50 @@ void count_filters(const DenseTile& tile, std::int64_t first) noexcept {
 
   std::int64_t bytes_left = kBytesPerSum;
   std::int64_t sums_left = kSumsPerWord;
-  bool started = false;
-  for (std::int64_t tap = 0; tap < tile.kernel_height * tile.kernel_width; ++tap) {
-    const std::int64_t offset =
-        tap / tile.kernel_width * tile.row_step + tap % tile.kernel_width * tile.column_step;
-    for (std::int64_t plane = 0; plane < tile.planes; ++plane) {
-      for (std::int64_t byte = 0; byte < tile.tap_bytes;) {
-        const std::int64_t end = byte + least(tile.tap_bytes - byte, bytes_left);
-        bytes_left -= end - byte;
-        for (; byte < end; ++byte) {
-          __m256i low[V];
-          __m256i high[V];
-          for (int v = 0; v < V; ++v) {
-            const __m256i weights =
-                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_size));
-            low[v] = _mm256_and_si256(weights, nibble);
-            high[v] = _mm256_and_si256(_mm256_srli_epi16(weights, 4), nibble);
-          }
-          for (int p = 0; p < P; ++p) {
-            const std::uint8_t* codes = tile.codes[p] + offset + 2 * byte;
-            const __m256i low_row = table_row(codes[0]);
-            const __m256i high_row = table_row(codes[1]);
+  bool resumed = false;
+  for (std::int64_t ky = 0; ky < tile.kernel_height; ++ky) {
+    for (std::int64_t kx = 0; kx < tile.kernel_width; ++kx) {
+      const std::int64_t offset = ky * tile.row_step + kx * tile.column_step;
+      for (std::int64_t plane = 0; plane < tile.planes; ++plane) {
+        for (std::int64_t byte = 0; byte < tile.tap_bytes;) {
+          const std::int64_t end = byte + least(tile.tap_bytes - byte, bytes_left);
+          bytes_left -= end - byte;
+          for (; byte < end; ++byte) {
+            __m256i low[V];
+            __m256i high[V];
             for (int v = 0; v < V; ++v) {
-              sums[p][v] = _mm256_add_epi8(sums[p][v], _mm256_shuffle_epi8(low_row, low[v]));
-              sums[p][v] = _mm256_add_epi8(sums[p][v], _mm256_shuffle_epi8(high_row, high[v]));
+              const __m256i weights =
+                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_size));
+              low[v] = _mm256_and_si256(weights, nibble);
+              high[v] = _mm256_and_si256(_mm256_srli_epi16(weights, 4), nibble);
             }
+            for (int p = 0; p < P; ++p) {
+              const std::uint8_t* codes = tile.codes[p] + offset + 2 * byte;
+              const __m256i low_row = table_row(codes[0]);
+              const __m256i high_row = table_row(codes[1]);
+              for (int v = 0; v < V; ++v) {
+                sums[p][v] = _mm256_add_epi8(sums[p][v], _mm256_shuffle_epi8(low_row, low[v]));
+                sums[p][v] = _mm256_add_epi8(sums[p][v], _mm256_shuffle_epi8(high_row, high[v]));
+              }
+            }
+            filters += kFilterTile;
           }
-          filters += kFilterTile;
-        }
-        if (bytes_left > 0) continue;
-        widen();
-        bytes_left = kBytesPerSum;
-        if (--sums_left > 0) continue;
-        subtract_counts<P, V>(tile, first, words, started);
-        started = true;
-        sums_left = kSumsPerWord;
-        for (int p = 0; p < P; ++p) {
-          for (int v = 0; v < V; ++v) words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
+          if (bytes_left > 0) continue;
+          widen();
+          bytes_left = kBytesPerSum;
+          if (--sums_left > 0) continue;
+          subtract_counts<P, V>(tile, first, words, resumed);
+          resumed = true;
+          sums_left = kSumsPerWord;
+          for (int p = 0; p < P; ++p) {
+            for (int v = 0; v < V; ++v) words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
+          }
         }
       }
     }
   }
   widen();
-  subtract_counts<P, V>(tile, first, words, started);
+  subtract_counts<P, V>(tile, first, words, resumed);
 }
 
 template <int P>
