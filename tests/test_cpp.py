@@ -1,11 +1,18 @@
-"""Builds the C++ tests and runs them: packing, geometry and the reference kernels."""
+"""Builds the C++ tests and runs them: packing, geometry and every table of kernels.
+
+Then looks into the objects for instructions in places where any processor comes by.
+"""
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from support.tools import unavailable
 
@@ -18,7 +25,9 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_cpp() -> None:
+@pytest.fixture(scope="module")
+def built() -> None:
+    """The C++ tests, built into BUILD."""
     for tool in ("cmake", "ctest", "c++"):
         if shutil.which(tool) is None:
             unavailable(f"{tool} is not installed")
@@ -33,6 +42,39 @@ def test_cpp() -> None:
     built = run("cmake", "--build", BUILD, "--target", "bdnet_cpp_tests", "-j", jobs)
     assert built.returncode == 0, built.stdout + built.stderr
 
+
+def test_cpp(built: None) -> None:
     tested = run("ctest", "--test-dir", BUILD, "--output-on-failure", "--no-tests=error")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     print(tested.stdout)
+
+
+def inspect(tool: str, *arguments: str) -> dict[str, str]:
+    """What a tool of binutils prints for each object of the kernels' library."""
+    if shutil.which(tool) is None:
+        unavailable(f"{tool} is not installed (Debian: binutils)")
+    printed = run(tool, *arguments, BUILD / "runtime" / "libbdnet_kernels.a")
+    assert printed.returncode == 0, printed.stderr
+    parts = re.split(r"^(\S+\.o):.*$", printed.stdout, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def avx2_objects(objects: dict[str, str]) -> dict[str, str]:
+    found = {name: text for name, text in objects.items() if name.startswith("avx2_")}
+    if not found:
+        pytest.skip(f"the compiler does not target x86-64 but {platform.machine()}")
+    return found
+
+
+def test_only_the_avx2_files_have_avx2_instructions(built: None) -> None:
+    objects = inspect("objdump", "--disassemble", "--no-show-raw-insn")
+    avx2 = avx2_objects(objects)
+    assert [name for name, text in objects.items() if "%ymm" in text] == list(avx2)
+
+
+def test_the_avx2_files_share_no_function_with_others(built: None) -> None:
+    """A weak one could take the place of the same function in a file for any processor."""
+    for name, text in avx2_objects(inspect("nm", "--demangle", "--defined-only")).items():
+        weak = re.findall(r"^[0-9a-f]+ [VvWwu] (.*)$", text, re.MULTILINE)
+        # A pointer of the C++ library's own, no code.
+        assert set(weak) <= {"DW.ref.__gxx_personality_v0"}, name

@@ -34,7 +34,7 @@ def test_types() -> None:
 def test_clang_format() -> None:
     sources = [
         str(path)
-        for folder in ("runtime", "tests/cpp")
+        for folder in ("runtime", "tests/cpp", "benchmarks")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in (".cpp", ".h")
     ]

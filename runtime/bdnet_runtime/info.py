@@ -22,7 +22,9 @@ def info() -> dict[str, Any]:
 
     Returns:
         ``bdnet``, ``onnxruntime``, ``numpy``, ``python``: versions; ``platform``; ``library``: its
-        path; ``library_version``; ``isa``: the instruction set of the kernels it runs.
+        path; ``library_version``; ``isa``: the instruction set of the kernels it runs, the
+        processor's best unless the environment variable ``BDNET_ISA`` names another;
+        ``reason``: why that one.
 
     Raises:
         InputError: the library is missing or does not load.
@@ -36,6 +38,7 @@ def info() -> dict[str, Any]:
         "library": get_library_path(),
         "library_version": library["version"],
         "isa": library["isa"],
+        "reason": library["reason"],
     }
 
 

@@ -45,8 +45,9 @@ Status check_attributes(const ConvAttributes& attributes, std::int64_t filters) 
   return Status();
 }
 
-Status check_packed_shape(const ConvAttributes& attributes, int planes,
-                          const std::vector<std::int64_t>& dims, std::int64_t* filters) {
+Status check_packed_shape(const ConvAttributes& attributes, const std::vector<std::int64_t>& dims,
+                          std::int64_t* filters) {
+  const int planes = attributes.planes;
   const std::size_t rank = planes == 1 ? 2 : 3;
   if (dims.size() != rank) {
     return Status::failure("the packed weights have rank " + std::to_string(dims.size()) +

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "bdnet/kernels.h"
@@ -13,8 +14,13 @@ namespace {
 // Outputs whose sums are kept at once: enough for vectors, few enough for the first-level cache.
 constexpr std::int64_t kBlock = 64;
 
+std::int64_t tiled_bytes(const ConvAttributes& attributes, std::int64_t filter_count) noexcept {
+  return filter_count * attributes.filter_size() * static_cast<std::int64_t>(sizeof(Sign));
+}
+
 void tile_sign_filters(const ConvAttributes& attributes, std::int64_t filter_count,
-                       const Sign* filters, Sign* tiled) noexcept {
+                       const Sign* filters, std::byte* bytes) noexcept {
+  Sign* tiled = reinterpret_cast<Sign*>(bytes);
   const std::int64_t size = attributes.filter_size();
   const bool depthwise = attributes.channels == 1 && filter_count == attributes.group;
   if (!depthwise) {
@@ -29,8 +35,14 @@ void tile_sign_filters(const ConvAttributes& attributes, std::int64_t filter_cou
   }
 }
 
-void binarise_rows(const ConvGeometry& geometry, const float* x, Sign* signs, std::int64_t begin,
-                   std::int64_t end) noexcept {
+std::int64_t sign_bytes(const ConvGeometry& geometry) noexcept {
+  return geometry.padded_count() * static_cast<std::int64_t>(sizeof(Sign));
+}
+
+// signs: [N, padded height, padded width, C].
+void binarise_rows(const ConvGeometry& geometry, const float* x, std::byte* bytes,
+                   std::int64_t begin, std::int64_t end) noexcept {
+  Sign* signs = reinterpret_cast<Sign*>(bytes);
   const auto [batch, height, width, channels] = geometry.input;
   const auto [top, left, bottom, right] = geometry.attributes.pads;
   const Sign padding = static_cast<Sign>(geometry.attributes.pad_value);
@@ -113,14 +125,17 @@ void grouped_row(const ConvGeometry& geometry, const Sign* signs, const Sign* we
   }
 }
 
-void sign_conv_rows(const ConvGeometry& geometry, const Sign* signs, const Sign* tiled, float* y,
-                    std::int64_t begin, std::int64_t end) noexcept {
+void sign_conv_rows(const ConvGeometry& geometry, const std::byte* sign_data,
+                    const std::byte* tiled, float* y, std::int64_t begin,
+                    std::int64_t end) noexcept {
+  const Sign* signs = reinterpret_cast<const Sign*>(sign_data);
+  const Sign* weights = reinterpret_cast<const Sign*>(tiled);
   const auto row_kernel = geometry.is_depthwise() ? depthwise_row : grouped_row;
   for (std::int64_t row = begin; row < end; ++row) {
     const std::int64_t image = row / geometry.output[1];
     const std::int64_t oy = row % geometry.output[1];
     const std::int64_t first_row = image * geometry.padded[0] + oy * geometry.attributes.strides[0];
-    row_kernel(geometry, signs + first_row * geometry.padded[1] * geometry.input[3], tiled,
+    row_kernel(geometry, signs + first_row * geometry.padded[1] * geometry.input[3], weights,
                y + row * geometry.output[2] * geometry.output[3]);
   }
 }
@@ -194,8 +209,9 @@ void ordered_average_pool_rows(const PoolGeometry& geometry, const float* x, flo
 }  // namespace
 
 const Kernels& reference_kernels() noexcept {
-  static constexpr Kernels kKernels{"reference",    tile_sign_filters, binarise_rows,
-                                    sign_conv_rows, ordered_conv_rows, ordered_average_pool_rows};
+  static constexpr Kernels kKernels{
+      "reference",   tiled_bytes,    tile_sign_filters, sign_bytes,
+      binarise_rows, sign_conv_rows, ordered_conv_rows, ordered_average_pool_rows};
   return kKernels;
 }
 

@@ -1,6 +1,6 @@
 #include "average_pool_op.h"
 
-#include "bdnet/kernels.h"
+#include "bdnet/dispatch.h"
 #include "bdnet/pooling.h"
 #include "run_context.h"
 
@@ -20,7 +20,7 @@ void OrderedAveragePool::compute(OrtKernelContext* context) const {
   float* y = run.output(geometry.output);
   if (geometry.input[0] == 0) return;
 
-  const Kernels& kernels = reference_kernels();
+  const Kernels& kernels = active_kernels();
   const float* x = run.input(0);
   run.for_each_row(geometry.output[0] * geometry.output[1], [&](std::int64_t row) noexcept {
     kernels.ordered_average_pool_rows(geometry, x, y, row, row + 1);

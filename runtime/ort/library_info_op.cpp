@@ -3,14 +3,15 @@
 #include <cstdint>
 #include <string>
 
-#include "bdnet/kernels.h"
+#include "bdnet/dispatch.h"
 #include "failure.h"
 
 namespace bdnet::ort {
 
 void LibraryInfo::compute(OrtKernelContext* context) const {
+  const Selection& selection = active_selection();
   const std::string text = std::string("{\"version\": \"") + BDNET_VERSION + "\", \"isa\": \"" +
-                           reference_kernels().isa + "\"}";
+                           selection.kernels->isa + "\", \"reason\": \"" + selection.reason + "\"}";
   const std::int64_t size = 1;
   OrtValue* value = nullptr;
   check(api_, api_.KernelContext_GetOutput(context, 0, &size, 1, &value));

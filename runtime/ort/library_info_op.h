@@ -8,8 +8,9 @@
 
 namespace bdnet::ort {
 
-// Says in JSON what this library is: {"version": "0.1.0", "isa": "reference"}, as string[1]. It is
-// an operator because a custom-op library exports RegisterCustomOps and nothing else.
+// Says in JSON what this library is, as string[1]: {"version": "0.1.0", "isa": "avx2", "reason":
+// "chosen: the processor has AVX2"}. It is an operator because a custom-op library exports
+// RegisterCustomOps and nothing else.
 class LibraryInfo {
  public:
   static constexpr const char* kName = "LibraryInfo";

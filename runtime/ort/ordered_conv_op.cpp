@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "bdnet/kernels.h"
+#include "bdnet/dispatch.h"
 #include "run_context.h"
 
 namespace bdnet::ort {
@@ -46,7 +46,7 @@ void OrderedConv::compute(OrtKernelContext* context) const {
   float* y = run.output(geometry.output);
   if (geometry.input[0] == 0) return;
 
-  const Kernels& kernels = reference_kernels();
+  const Kernels& kernels = active_kernels();
   const float* x = run.input(0);
   const float* weights = weights_.data();
   run.for_each_row(geometry.output[0] * geometry.output[1], [&](std::int64_t row) noexcept {

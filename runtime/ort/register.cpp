@@ -6,6 +6,7 @@
 #include <string>
 
 #include "average_pool_op.h"
+#include "bdnet/dispatch.h"
 #include "custom_op.h"
 #include "failure.h"
 #include "library_info_op.h"
@@ -71,5 +72,10 @@ extern "C" [[gnu::visibility("default")]] OrtStatus* RegisterCustomOps(OrtSessio
         (std::string("bdnet needs ONNX Runtime 1.21 or newer; this is ") + base->GetVersionString())
             .c_str());
   }
-  return guarded(*api, [&] { check(*api, api->AddCustomOpDomain(options, domain_for(*api))); });
+  return guarded(*api, [&] {
+    if (const bdnet::Status& status = bdnet::active_selection().status; !status.ok()) {
+      throw InvalidInput(status.message());
+    }
+    check(*api, api->AddCustomOpDomain(options, domain_for(*api)));
+  });
 }

@@ -20,7 +20,7 @@ class ScratchMemory {
   ScratchMemory& operator=(const ScratchMemory&) = delete;
   ~ScratchMemory();
 
-  void* data() const noexcept { return data_; }
+  std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
 
  private:
   const OrtApi& api_;

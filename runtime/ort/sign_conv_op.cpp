@@ -3,12 +3,12 @@
 #include <optional>
 #include <string>
 
-#include "bdnet/kernels.h"
+#include "bdnet/dispatch.h"
 
 namespace bdnet::ort {
 namespace {
 
-ConvAttributes read_attributes(const Node& node) {
+ConvAttributes read_attributes(const Node& node, int planes) {
   const std::int64_t packing = node.integer("packing_version");
   if (packing != kPackingVersion) {
     node.label().fail("attribute 'packing_version' has the value " + std::to_string(packing) +
@@ -23,10 +23,11 @@ ConvAttributes read_attributes(const Node& node) {
   attributes.channels = node.integer("channels");
   attributes.group = node.integer("group");
   attributes.pad_value = node.integer("pad_value");
+  attributes.planes = planes;
   return attributes;
 }
 
-std::optional<ConvAttributes> infer_attributes(const ShapeInference& inference) {
+std::optional<ConvAttributes> infer_attributes(const ShapeInference& inference, int planes) {
   const auto kernel_shape = inference.integers<2>("kernel_shape");
   const auto strides = inference.integers<2>("strides");
   const auto pads = inference.integers<4>("pads");
@@ -41,6 +42,7 @@ std::optional<ConvAttributes> infer_attributes(const ShapeInference& inference) 
   attributes.dilations = *dilations;
   attributes.channels = *channels;
   attributes.group = *group;
+  attributes.planes = planes;
   return attributes;
 }
 
@@ -50,12 +52,12 @@ SignConv::SignConv(const OrtApi& api, const OrtKernelInfo* info, const Node& nod
     : api_(api), allocator_(api, info), label_(node.label()) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   node.require_type(1, "the packed weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
-  attributes_ = read_attributes(node);
-  load_weights(node.constant(1, "the packed weights"), planes);
+  attributes_ = read_attributes(node, planes);
+  load_weights(node.constant(1, "the packed weights"));
 }
 
-void SignConv::load_weights(const ConstantTensor& packed, int planes) {
-  label_.require(check_packed_shape(attributes_, planes, packed.dims, &filters_));
+void SignConv::load_weights(const ConstantTensor& packed) {
+  label_.require(check_packed_shape(attributes_, packed.dims, &filters_));
   const std::int64_t bits = attributes_.filter_size();
   const std::int64_t bytes = packed_bytes(bits);
   const auto* plane0 = static_cast<const std::uint8_t*>(packed.data);
@@ -63,15 +65,15 @@ void SignConv::load_weights(const ConstantTensor& packed, int planes) {
   std::vector<Sign> weights(static_cast<std::size_t>(filters_ * bits));
   for (std::int64_t m = 0; m < filters_; ++m) {
     Sign* filter = weights.data() + m * bits;
-    if (planes == 1) {
+    if (attributes_.planes == 1) {
       unpack_binary(plane0 + m * bytes, bits, filter);
     } else {
       unpack_ternary(plane0 + m * bytes, plane1 + m * bytes, bits, filter);
     }
   }
-  tiled_weights_.resize(weights.size());
-  reference_kernels().tile_sign_filters(attributes_, filters_, weights.data(),
-                                        tiled_weights_.data());
+  const Kernels& kernels = active_kernels();
+  tiled_weights_ = AlignedBytes(kernels.tiled_bytes(attributes_, filters_));
+  kernels.tile_sign_filters(attributes_, filters_, weights.data(), tiled_weights_.data());
 }
 
 void SignConv::compute(OrtKernelContext* context) const {
@@ -81,11 +83,11 @@ void SignConv::compute(OrtKernelContext* context) const {
   float* y = run.output(geometry.output);
   if (geometry.input[0] == 0) return;
 
-  const Kernels& kernels = reference_kernels();
+  const Kernels& kernels = active_kernels();
   const float* x = run.input(0);
-  const std::size_t bytes = static_cast<std::size_t>(geometry.padded_count()) * sizeof(Sign);
+  const auto bytes = static_cast<std::size_t>(kernels.sign_bytes(geometry));
   const ScratchMemory scratch = allocator_.allocate(bytes);
-  Sign* signs = static_cast<Sign*>(scratch.data());
+  std::byte* signs = scratch.data();
   if (signs == nullptr) {
     label_.fail("the signs of the padded input take " + std::to_string(bytes) +
                 " bytes, more than there is memory; use a smaller batch or input");
@@ -93,18 +95,17 @@ void SignConv::compute(OrtKernelContext* context) const {
   run.for_each_row(geometry.input[0] * geometry.padded[0], [&](std::int64_t row) noexcept {
     kernels.binarise_rows(geometry, x, signs, row, row + 1);
   });
-  const Sign* weights = tiled_weights_.data();
+  const std::byte* weights = tiled_weights_.data();
   run.for_each_row(geometry.output[0] * geometry.output[1], [&](std::int64_t row) noexcept {
     kernels.sign_conv_rows(geometry, signs, weights, y, row, row + 1);
   });
 }
 
 void SignConv::infer_shape(ShapeInference& inference, int planes) {
-  const std::optional<ConvAttributes> attributes = infer_attributes(inference);
+  const std::optional<ConvAttributes> attributes = infer_attributes(inference, planes);
   std::int64_t filters = 0;
   ConvGeometry geometry;
-  if (attributes &&
-      check_packed_shape(*attributes, planes, inference.input_dims(1), &filters).ok() &&
+  if (attributes && check_packed_shape(*attributes, inference.input_dims(1), &filters).ok() &&
       make_conv_geometry(*attributes, filters, inference.input_dims(0), &geometry).ok()) {
     inference.set_output(geometry.output);
   }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned_bytes.h"
 #include "bdnet/convolution.h"
 #include "bdnet/packing.h"
 #include "node.h"
@@ -28,14 +29,14 @@ class SignConv {
   static void infer_shape(ShapeInference& inference, int planes);
 
  private:
-  void load_weights(const ConstantTensor& packed, int planes);
+  void load_weights(const ConstantTensor& packed);
 
   const OrtApi& api_;
   Allocator allocator_;
   NodeLabel label_;
   ConvAttributes attributes_;
   std::int64_t filters_ = 0;
-  std::vector<Sign> tiled_weights_;
+  AlignedBytes tiled_weights_;
 };
 
 class BinaryConv : public SignConv {

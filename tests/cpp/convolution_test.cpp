@@ -31,10 +31,11 @@ std::string message_for_input(const ConvAttributes& attributes,
   return bdnet::make_conv_geometry(attributes, filters, dims, &geometry).message();
 }
 
-std::string message_for_weights(const ConvAttributes& attributes, int planes,
+std::string message_for_weights(ConvAttributes attributes, int planes,
                                 const std::vector<std::int64_t>& dims) {
+  attributes.planes = planes;
   std::int64_t filters = 0;
-  return bdnet::check_packed_shape(attributes, planes, dims, &filters).message();
+  return bdnet::check_packed_shape(attributes, dims, &filters).message();
 }
 
 TEST(ConvGeometry, CountsPositionsOneByOne) {

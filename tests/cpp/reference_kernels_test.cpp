@@ -5,13 +5,12 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "bdnet/kernels.h"
+#include "kernel_runs.h"
 
 namespace {
 
@@ -20,21 +19,6 @@ using bdnet::ConvGeometry;
 using bdnet::Sign;
 
 constexpr unsigned kSeed = 20240229;
-
-std::size_t count(const bdnet::Shape4& shape) {
-  return static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
-}
-
-std::vector<float> noise(std::mt19937& random, std::size_t size) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const float special[] = {0.0f, -0.0f, 1e-45f, -1e-45f, std::nanf(""), kInfinity, -kInfinity};
-  std::normal_distribution<float> normal;
-  std::vector<float> values(size);
-  for (float& value : values) {
-    value = random() % 16 == 0 ? special[random() % std::size(special)] : normal(random);
-  }
-  return values;
-}
 
 // x at a place that may lie in the padding.
 double sign_at(const ConvGeometry& geometry, const std::vector<float>& x, std::int64_t n,
@@ -75,23 +59,6 @@ std::vector<float> expected_sign_conv(const ConvGeometry& geometry, const std::v
   return y;
 }
 
-// In two parts, as two threads would.
-std::vector<float> run_sign_conv(const ConvGeometry& geometry, const std::vector<float>& x,
-                                 const std::vector<Sign>& weights) {
-  const bdnet::Kernels& kernels = bdnet::reference_kernels();
-  std::vector<Sign> tiled(weights.size());
-  kernels.tile_sign_filters(geometry.attributes, geometry.filters, weights.data(), tiled.data());
-  std::vector<Sign> signs(static_cast<std::size_t>(geometry.padded_count()), Sign{99});
-  const std::int64_t in_rows = geometry.input[0] * geometry.padded[0];
-  kernels.binarise_rows(geometry, x.data(), signs.data(), in_rows / 2, in_rows);
-  kernels.binarise_rows(geometry, x.data(), signs.data(), 0, in_rows / 2);
-  std::vector<float> y(count(geometry.output), 99.0f);
-  const std::int64_t rows = geometry.output[0] * geometry.output[1];
-  kernels.sign_conv_rows(geometry, signs.data(), tiled.data(), y.data(), rows / 3, rows);
-  kernels.sign_conv_rows(geometry, signs.data(), tiled.data(), y.data(), 0, rows / 3);
-  return y;
-}
-
 TEST(ReferenceKernels, SignConvolutionOfRandomShapes) {
   for (unsigned round = 0; round < 400; ++round) {
     std::mt19937 random(kSeed + round);
@@ -107,6 +74,7 @@ TEST(ReferenceKernels, SignConvolutionOfRandomShapes) {
     a.channels = depthwise ? 1 : pick(1, 70);
     a.group = depthwise ? pick(1, 150) : pick(1, 3);
     a.pad_value = pick(-1, 1);
+    a.planes = static_cast<int>(pick(1, 2));
     const std::int64_t filters = a.group * (depthwise ? pick(1, 2) : pick(1, 5));
     SCOPED_TRACE("seed " + std::to_string(kSeed + round));
     ConvGeometry geometry;
@@ -115,9 +83,9 @@ TEST(ReferenceKernels, SignConvolutionOfRandomShapes) {
     if (!status.ok()) continue;  // the kernel is larger than the input
 
     const std::vector<float> x = noise(random, count(geometry.input));
-    std::vector<Sign> weights(static_cast<std::size_t>(filters * a.filter_size()));
-    for (Sign& weight : weights) weight = static_cast<Sign>(pick(-1, 1));
-    ASSERT_EQ(run_sign_conv(geometry, x, weights), expected_sign_conv(geometry, x, weights));
+    const std::vector<Sign> weights = random_weights(random, a, filters);
+    ASSERT_EQ(run_sign_conv(bdnet::reference_kernels(), geometry, x, weights),
+              expected_sign_conv(geometry, x, weights));
   }
 }
 

@@ -20,6 +20,7 @@ struct ConvAttributes {
   std::int64_t channels = 1;   // of the input, per group
   std::int64_t group = 1;      // the input has group * channels channels
   std::int64_t pad_value = 0;  // -1, 0 or +1: the padding after binarisation
+  int planes = 1;              // bit planes of a weight: 1 is binary, 2 ternary
 
   // Weights in one filter; check_attributes() bounds it.
   std::int64_t filter_size() const noexcept { return kernel_shape[0] * kernel_shape[1] * channels; }
@@ -46,8 +47,8 @@ Status check_attributes(const ConvAttributes& attributes, std::int64_t filters);
 
 // Checks that packed weights of shape `dims`, [M, B] for one bit plane and [2, M, B] for two, hold
 // filters as `attributes` describe them, and sets `filters` to M.
-Status check_packed_shape(const ConvAttributes& attributes, int planes,
-                          const std::vector<std::int64_t>& dims, std::int64_t* filters);
+Status check_packed_shape(const ConvAttributes& attributes, const std::vector<std::int64_t>& dims,
+                          std::int64_t* filters);
 
 // Checks the input's shape against attributes and filters that check_attributes() accepted, and
 // computes the geometry. The output's height (width likewise) is

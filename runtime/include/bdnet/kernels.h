@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "bdnet/convolution.h"
@@ -14,24 +15,33 @@ namespace bdnet {
 // counted through the whole batch (row r is row r % height of image r / height), so that threads
 // can share the work. Functions keep no state, allocate nothing and do not throw; geometries come
 // from make_conv_geometry() and make_pool_geometry(), which is where bad input ends.
+//
+// Buffers of bytes are aligned as for Sign at least; on a cache line they are read fastest.
 struct Kernels {
-  // The name of the instruction set, as reports show it.
+  // The name of the instruction set, as reports show it and BDNET_ISA asks for it.
   const char* isa;
 
-  // Arranges the weights of a convolution of signs as sign_conv_rows() wants them, once, when a
-  // session is created. filters, tiled: [filter_count, filter_size]; `filters` in packing order.
+  // Bytes of the weights of a convolution of signs as tile_sign_filters() arranges them. Which form
+  // they take, and that of the signs below, is the table's own affair.
+  std::int64_t (*tiled_bytes)(const ConvAttributes& attributes, std::int64_t filter_count) noexcept;
+
+  // Arranges those weights once, when a session is created. filters: [filter_count, filter_size] in
+  // packing order.
   void (*tile_sign_filters)(const ConvAttributes& attributes, std::int64_t filter_count,
-                            const Sign* filters, Sign* tiled) noexcept;
+                            const Sign* filters, std::byte* tiled) noexcept;
+
+  // Bytes of the signs of a padded input.
+  std::int64_t (*sign_bytes)(const ConvGeometry& geometry) noexcept;
 
   // The first half of a convolution of signs: x >= 0 ? +1 : -1 (so +1 for -0.0, and -1 for NaN),
-  // surrounded by the padding. x: geometry.input; signs: [N, padded height, padded width, C], whose
-  // rows are those that are counted.
-  void (*binarise_rows)(const ConvGeometry& geometry, const float* x, Sign* signs,
+  // surrounded by the padding. x: geometry.input. The rows counted are those of the padded input.
+  void (*binarise_rows)(const ConvGeometry& geometry, const float* x, std::byte* signs,
                         std::int64_t begin, std::int64_t end) noexcept;
 
   // The second half: the convolution, which is an integer, as float. y: geometry.output.
-  void (*sign_conv_rows)(const ConvGeometry& geometry, const Sign* signs, const Sign* tiled,
-                         float* y, std::int64_t begin, std::int64_t end) noexcept;
+  void (*sign_conv_rows)(const ConvGeometry& geometry, const std::byte* signs,
+                         const std::byte* tiled, float* y, std::int64_t begin,
+                         std::int64_t end) noexcept;
 
   // A convolution of floats with group 1 and zero padding in which every sum has one order: from 0,
   // taps in the order ky, kx, c, each product and each sum rounded. The padding is data: 0 times an
@@ -49,5 +59,10 @@ struct Kernels {
 // Plain C++17, written from the specification alone: what every other kernel is compared with, and
 // what runs where there is none.
 const Kernels& reference_kernels() noexcept;
+
+#ifdef BDNET_HAS_AVX2
+// For x86-64 processors with AVX2: only call what is in it where dispatch.h says that it can run.
+const Kernels& avx2_kernels() noexcept;
+#endif
 
 }  // namespace bdnet
