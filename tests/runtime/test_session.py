@@ -140,8 +140,8 @@ def test_what_onnxruntime_says_comes_without_where_in_its_source(
             "x.has_value() was false. Bad w",
         ),
         (
-            "Node (a) Op (B) Inference error(s): (op_type:Slice, node name: begin): Input 0 is null "
-            "(op_type:Add, node name: end): Input 1 is null",
+            "Node (a) Op (B) Inference error(s): (op_type:Slice, node name: begin): Input 0 is "
+            "null (op_type:Add, node name: end): Input 1 is null",
             "Node (a) Op (B) Inference error(s): (op_type:Slice, node name: begin): Input 0 is "
             "null",
         ),
