@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,16 @@ class FileRun:
     """The file in ONNX Runtime, one way, with what differed so far."""
 
     def __init__(
-        self, label: str, proto: onnx.ModelProto, metadata: ModelMetadata, *, use_library: bool
+        self,
+        label: str,
+        path: Path,
+        proto: onnx.ModelProto,
+        metadata: ModelMetadata,
+        *,
+        use_library: bool,
     ) -> None:
         self.label = label
+        self._path = path
         self._proto, self._metadata, self._use_library = proto, metadata, use_library
         self._session = self._create([metadata.features])
         self._image = proto.graph.input[0].name
@@ -55,7 +63,10 @@ class FileRun:
 
     def _create(self, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
         return bdnet_runtime.create_session(
-            with_outputs(self._proto, outputs), threads=1, use_library=self._use_library
+            with_outputs(self._proto, outputs),
+            threads=1,
+            use_library=self._use_library,
+            name=str(self._path),
         )
 
     def _compute(

@@ -65,9 +65,9 @@ def validate(
     report.checks += _check_constants(proto, metadata, deployed)
     if proto.functions:
         report.checks.append(_check_bodies(proto))
-    runs = [FileRun("with the library", proto, metadata, use_library=True)]
+    runs = [FileRun("with the library", path, proto, metadata, use_library=True)]
     if proto.functions:
-        runs.append(FileRun("without the library", proto, metadata, use_library=False))
+        runs.append(FileRun("without the library", path, proto, metadata, use_library=False))
     else:
         report.notes.append(
             "the file has no operator bodies (as --no-fallback writes it), so it was not run "

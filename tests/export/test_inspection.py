@@ -10,6 +10,7 @@ import torch
 
 import bdnet
 import bdnet_export
+import bdnet_runtime
 from bdnet import InputError
 from support.networks import TINY_SHAPE, tiny_network
 
@@ -41,7 +42,8 @@ def test_layers_say_shape_and_place(exported: Path) -> None:
     assert layer.output_shape == ("batch", 6, 5, 7)
     assert layer.packed_bytes == 2 * 7 * 2  # two planes of seven filters of nine bits
     assert layer.binary_ops == 2 * 6 * 5 * 7 * 9
-    assert layer.where == "bdnet kernel (reference), or its body"
+    isa = bdnet_runtime.info()["isa"]
+    assert layer.where == f"bdnet kernel ({isa}), or its body"
     assert by_name["head.classifier/Gemm"].where == "ONNX Runtime"
     assert found.operators["ai.bdnet.TernaryConv"] == 2
     assert found.inputs == {"image": ("batch", *TINY_SHAPE)}
