@@ -153,20 +153,6 @@ def ternary_conv(
 
 
 @binary_conv.register_fake
-def _(
-    x: Tensor,
-    weight: Tensor,
-    kernel_shape: Sequence[int],
-    channels: int,
-    strides: Sequence[int],
-    pads: Sequence[int],
-    dilations: Sequence[int],
-    group: int,
-    pad_value: int,
-) -> Tensor:
-    return x.new_empty(_conv_shape(x, weight.shape[0], kernel_shape, strides, pads, dilations))
-
-
 @ternary_conv.register_fake
 def _(
     x: Tensor,
@@ -179,7 +165,8 @@ def _(
     group: int,
     pad_value: int,
 ) -> Tensor:
-    return x.new_empty(_conv_shape(x, weight.shape[1], kernel_shape, strides, pads, dilations))
+    # Filters stand in the last dimension but one, with a dimension of planes before it or not.
+    return x.new_empty(_conv_shape(x, weight.shape[-2], kernel_shape, strides, pads, dilations))
 
 
 @torch.library.custom_op("bdnet::ordered_conv", mutates_args=())

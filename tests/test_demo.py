@@ -26,6 +26,9 @@ def test_demo(tmp_path: Path) -> None:
     assert validation["accuracy_onnx"] > 0.8
     assert abs(validation["accuracy_onnx"] - validation["accuracy_pytorch"]) <= 0.01
     assert (tmp_path / "out" / "fashion-mnist.onnx").stat().st_size == result["export"]["bytes"]
+    last = done.stdout.splitlines()[-1]
+    assert " MB)" in last
+    assert last.endswith(" s")
     for name in ("accuracy, PyTorch", "accuracy, ONNX", "images compared", "values that differ"):
         assert name in done.stdout
     for percentile in ("p50", "p90", "p99"):

@@ -20,6 +20,7 @@ from bdnet.models.base import BDNet
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import with_outputs
 from bdnet_export.report import Check
+from bdnet_runtime.session import reason
 
 LOGIT_TOLERANCE = 1e-5
 """Of the largest logit of the image: for what comes after the last sign."""
@@ -77,7 +78,7 @@ class FileRun:
         except Exception as error:  # ORT's exceptions share no public base class
             raise InputError(
                 f"ONNX Runtime {self.label} cannot run the file on images of shape "
-                f"{list(images.shape)}: {error}"
+                f"{list(images.shape)}: {reason(error)}"
             ) from error
 
     def compare(self, begin: int, images: Array, features: Array, logits: Array) -> None:

@@ -15,7 +15,8 @@ import bdnet_export
 from bdnet import InputError
 from bdnet_export import ValidationReport, random_images
 from bdnet_export.images import ImageSet
-from bdnet_export.model_file import file_digest, load_model
+from bdnet_export.model_file import load_model
+from support.altered_files import change_constant
 from support.networks import TINY_SHAPE, tiny_network
 
 IMAGES = random_images(20, TINY_SHAPE)
@@ -28,26 +29,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def mend_digest(model: onnx.ModelProto) -> None:
-    for prop in model.metadata_props:
-        if prop.key == "bdnet.constants_sha256":
-            prop.value = file_digest(model)
-
-
 def alter(
     path: Path, folder: Path, name: str, change: Callable[[np.ndarray], None], *, mend: bool = True
 ) -> Path:
-    """A copy of the file with one constant changed, and its digest mended."""
-    model = load_model(path)
-    (tensor,) = (t for t in model.graph.initializer if t.name == name)
-    array = onnx.numpy_helper.to_array(tensor).copy()
-    change(array)
-    tensor.CopyFrom(onnx.numpy_helper.from_array(array, name))
-    if mend:
-        mend_digest(model)
-    altered = folder / "altered.onnx"
-    onnx.save(model, altered)
-    return altered
+    return change_constant(path, folder / "altered.onnx", name, change, mend=mend)
 
 
 def failed(report: ValidationReport) -> set[str]:
