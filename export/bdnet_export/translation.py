@@ -18,54 +18,34 @@ from bdnet.packing import PACKING_VERSION
 from bdnet_export.opset import ai_bdnet
 
 
-def _binary_conv(
-    x: Any,
-    weight: Any,
-    kernel_shape: Sequence[int],
-    channels: int,
-    strides: Sequence[int],
-    pads: Sequence[int],
-    dilations: Sequence[int],
-    group: int,
-    pad_value: int,
-) -> Any:
-    return ai_bdnet.BinaryConv(
-        x,
-        weight,
-        kernel_shape=kernel_shape,
-        channels=channels,
-        strides=strides,
-        pads=pads,
-        dilations=dilations,
-        group=group,
-        pad_value=pad_value,
-        packing_version=PACKING_VERSION,
-    )
+def _sign_conv(operator: str) -> Callable[..., Any]:
+    """The translation to BinaryConv or TernaryConv, which take the same arguments."""
 
+    def translate(
+        x: Any,
+        weight: Any,
+        kernel_shape: Sequence[int],
+        channels: int,
+        strides: Sequence[int],
+        pads: Sequence[int],
+        dilations: Sequence[int],
+        group: int,
+        pad_value: int,
+    ) -> Any:
+        return getattr(ai_bdnet, operator)(
+            x,
+            weight,
+            kernel_shape=kernel_shape,
+            channels=channels,
+            strides=strides,
+            pads=pads,
+            dilations=dilations,
+            group=group,
+            pad_value=pad_value,
+            packing_version=PACKING_VERSION,
+        )
 
-def _ternary_conv(
-    x: Any,
-    weight: Any,
-    kernel_shape: Sequence[int],
-    channels: int,
-    strides: Sequence[int],
-    pads: Sequence[int],
-    dilations: Sequence[int],
-    group: int,
-    pad_value: int,
-) -> Any:
-    return ai_bdnet.TernaryConv(
-        x,
-        weight,
-        kernel_shape=kernel_shape,
-        channels=channels,
-        strides=strides,
-        pads=pads,
-        dilations=dilations,
-        group=group,
-        pad_value=pad_value,
-        packing_version=PACKING_VERSION,
-    )
+    return translate
 
 
 def _ordered_conv(
@@ -86,8 +66,8 @@ def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
     """What torch.onnx.export takes as ``custom_translation_table``."""
     operators = torch.ops.bdnet
     return {
-        operators.binary_conv.default: _binary_conv,
-        operators.ternary_conv.default: _ternary_conv,
+        operators.binary_conv.default: _sign_conv("BinaryConv"),
+        operators.ternary_conv.default: _sign_conv("TernaryConv"),
         operators.ordered_conv.default: _ordered_conv,
         operators.ordered_average_pool.default: _ordered_average_pool,
         operators.channel_prelu.default: _channel_prelu,
