@@ -93,7 +93,7 @@ def validate(
             image = image_set.images[run.failing_image : run.failing_image + 1]
             report.first_difference, shown = run.first_difference(deployed, _fill(image, fixed))
             report.checks.append(Check(f"first difference {run.label}", False, shown))
-    if report.first_difference is None and any(run.wrong_logits for run in runs):
+    if report.values_different == 0 and any(run.wrong_logits for run in runs):
         report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
