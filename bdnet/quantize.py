@@ -88,7 +88,7 @@ class _SignActivation(torch.autograd.Function):
 class _BinaryWeight(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, weight: Tensor) -> Tensor:
-        return signs(weight)
+        return binary_plane(weight).to(weight.dtype).mul_(2).sub_(1)
 
     @staticmethod
     @once_differentiable
