@@ -11,7 +11,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import torch
 import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing
 from bdnet.models.base import BDNet
+from bdnet_export import fusion
 from bdnet_export.bodies import operator_bodies
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.naming import name_by_module
@@ -42,7 +43,8 @@ class ExportResult:
 
     Args:
         bytes: the file's size; ``seconds``: from the model to the file.
-        nodes: in the graph; ``custom_nodes``: those of ``ai.bdnet``.
+        nodes: in the graph; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
+            them that stand for several nodes of the unfused file.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class ExportResult:
     seconds: float
     nodes: int
     custom_nodes: int
+    fused_nodes: int
     fallback: bool
     opset: int
 
@@ -63,6 +66,7 @@ def export(
     batch: int = 1,
     opset: int = 18,
     fallback: bool = True,
+    fuse: bool = True,
     preprocessing: Preprocessing | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
@@ -103,15 +107,18 @@ def export(
     _require_fit(deployed, input_shape)
     tell("tracing with torch.export and torch.onnx")
     traced = _trace(deployed, input_shape, None if dynamic_batch else batch, opset)
-    tell("naming, attaching operator bodies, checking")
+    tell("naming, fusing, attaching operator bodies, checking")
+    name_by_module(traced.graph, deployed.layers())
+    fused = fusion.fuse(traced) if fuse else 0
+    _strip(traced)
     metadata = ModelMetadata(
         bdnet.__version__,
         {"model": type(model).__name__, "config": model.config},
         deployed.digest(),
-        tuple(deployed.layers()),
+        _present(traced, deployed.layers()),
         preprocessing,
     )
-    proto = _finish(traced, deployed, metadata, opset, fallback)
+    proto = _finish(traced, metadata, opset, fallback)
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString(deterministic=True)
     part = path.with_name(path.name + ".part")
@@ -128,6 +135,7 @@ def export(
         time.perf_counter() - started,
         len(proto.graph.node),
         sum(node.domain == DOMAIN for node in proto.graph.node),
+        fused,
         fallback,
         opset,
     )
@@ -182,11 +190,15 @@ def _trace(
     return program.model
 
 
+def _present(model: ir.Model, layers: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``layers`` whose output is a value of the file, not one inside a fused node."""
+    values = {value.name for node in model.graph for value in node.outputs}
+    return tuple(layer for layer in layers if layer in values)
+
+
 def _finish(
-    model: ir.Model, deployed: DeployedNet, metadata: ModelMetadata, opset: int, fallback: bool
+    model: ir.Model, metadata: ModelMetadata, opset: int, fallback: bool
 ) -> onnx.ModelProto:
-    name_by_module(model.graph, deployed.layers())
-    _strip(model)
     model.graph.name = metadata.network["model"]
     model.producer_name, model.producer_version = "bdnet", metadata.version
     model.ir_version = _IR_VERSION
