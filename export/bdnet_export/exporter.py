@@ -11,7 +11,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from bdnet.models.base import BDNet
 from bdnet_export import fusion
 from bdnet_export.bodies import operator_bodies
 from bdnet_export.metadata import ModelMetadata
+from bdnet_export.model_file import layers_in_file
 from bdnet_export.naming import name_by_module
 from bdnet_export.opset import DOMAIN, VERSION
 from bdnet_export.translation import translation_table
@@ -81,6 +82,8 @@ def export(
         dynamic_batch: leaves the batch open; otherwise it is ``batch``.
         opset: of the standard operators, 18 to 23.
         fallback: attaches the operators' bodies, so that the file runs without our library.
+        fuse: makes one operator of each block and of the stem, which runs faster and gives the
+            same bits; without it every unit's output is a value of the file.
         preprocessing: noted in the metadata.
         progress: called with a few words at the beginning of each stage.
 
@@ -108,17 +111,16 @@ def export(
     tell("tracing with torch.export and torch.onnx")
     traced = _trace(deployed, input_shape, None if dynamic_batch else batch, opset)
     tell("naming, fusing, attaching operator bodies, checking")
-    name_by_module(traced.graph, deployed.layers())
-    fused = fusion.fuse(traced) if fuse else 0
-    _strip(traced)
+    fused = _prepare(traced, deployed, fuse)
+    proto = _finish(traced, type(model).__name__, opset, fallback)
     metadata = ModelMetadata(
         bdnet.__version__,
         {"model": type(model).__name__, "config": model.config},
         deployed.digest(),
-        _present(traced, deployed.layers()),
+        layers_in_file(proto, deployed.layers()),
         preprocessing,
     )
-    proto = _finish(traced, metadata, opset, fallback)
+    onnx.helper.set_model_props(proto, metadata.to_properties())
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString(deterministic=True)
     part = path.with_name(path.name + ".part")
@@ -190,22 +192,21 @@ def _trace(
     return program.model
 
 
-def _present(model: ir.Model, layers: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``layers`` whose output is a value of the file, not one inside a fused node."""
-    values = {value.name for node in model.graph for value in node.outputs}
-    return tuple(layer for layer in layers if layer in values)
+def _prepare(model: ir.Model, deployed: DeployedNet, fuse: bool) -> int:
+    """Names, fuses and cleans the traced graph; returns how many fused nodes it has."""
+    name_by_module(model.graph, deployed.layers())
+    fused = fusion.fuse(model) if fuse else 0
+    _strip(model)
+    return fused
 
 
-def _finish(
-    model: ir.Model, metadata: ModelMetadata, opset: int, fallback: bool
-) -> onnx.ModelProto:
-    model.graph.name = metadata.network["model"]
-    model.producer_name, model.producer_version = "bdnet", metadata.version
+def _finish(model: ir.Model, name: str, opset: int, fallback: bool) -> onnx.ModelProto:
+    model.graph.name = name
+    model.producer_name, model.producer_version = "bdnet", bdnet.__version__
     model.ir_version = _IR_VERSION
     model.opset_imports.clear()
     model.opset_imports.update({"": opset, DOMAIN: VERSION})
     model.functions.clear()
-    model.metadata_props.update(metadata.to_properties())
     proto = ir.serde.serialize_model(model)
     if fallback:
         used = {node.op_type for node in model.graph if node.domain == DOMAIN}
