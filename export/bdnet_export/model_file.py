@@ -63,3 +63,16 @@ def fixed_batch(proto: onnx.ModelProto) -> int | None:
     """The batch of the file's first input, or None where it is open."""
     dim = proto.graph.input[0].type.tensor_type.shape.dim[0]
     return dim.dim_value if dim.HasField("dim_value") else None
+
+
+def image_shape(proto: onnx.ModelProto, path: Path) -> tuple[int, int, int]:
+    """(C, H, W) of what the file at ``path`` reads. Raises `InputError` where it is not fixed."""
+    dims = proto.graph.input[0].type.tensor_type.shape.dim if proto.graph.input else []
+    shape = tuple(dim.dim_value for dim in dims[1:])  # 0 where it is open
+    if len(shape) != 3 or min(shape) < 1:
+        raise InputError(
+            f"the input of {path} has no fixed channels, height and width; expected "
+            "[N, C, H, W] of which N alone may be open, as 'bdnet-export export' writes it"
+        )
+    channels, height, width = shape
+    return channels, height, width
