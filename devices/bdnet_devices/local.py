@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -72,9 +73,9 @@ class _Process:
     """A benchmark's process and the events that it writes. As a context, it ends with it."""
 
     def __init__(self, command: list[str]) -> None:
-        # A file and not a pipe: nobody reads it while the process runs, and a pipe could fill up.
-        self._errors = tempfile.TemporaryFile()
-        try:
+        with ExitStack() as stack:
+            # A file and not a pipe: nobody reads it while the process runs, and a pipe could fill.
+            self._errors = stack.enter_context(tempfile.TemporaryFile())
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -82,18 +83,14 @@ class _Process:
                 stderr=self._errors,
                 text=True,
             )
-        except BaseException:
-            self._errors.close()
-            raise
+            stack.pop_all()
 
     def write(self, line: str) -> None:
         """Where the process has ended, `next_event` says so."""
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write(line)
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
 
     def next_event(self, kind: str, progress: Progress | None = None) -> Event:
         """The next event of this kind; what is told of the progress until then is passed on.
@@ -141,10 +138,8 @@ class _Process:
 
     def _close_stdin(self) -> None:
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
 
     def _failure(self, status: int) -> Exception:
         self._errors.seek(0)

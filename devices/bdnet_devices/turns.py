@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bdnet_devices.device import Device, Progress
+from bdnet_devices.device import Device, Progress, TurnTaker
 from bdnet_runtime import InputError
 from bdnet_runtime.benchmark import BenchmarkOptions
 
@@ -26,6 +26,12 @@ class Contestant:
     name: str
     model: Path
     options: BenchmarkOptions
+
+
+def require_rounds(rounds: int) -> None:
+    """Raises `InputError` for fewer rounds than have a spread."""
+    if rounds < MIN_ROUNDS:
+        raise InputError(f"rounds is {rounds}; expected {MIN_ROUNDS} or more")
 
 
 def take_turns(
@@ -45,11 +51,10 @@ def take_turns(
     Raises:
         InputError: fewer than two rounds, or one of them cannot be measured.
     """
-    if rounds < MIN_ROUNDS:
-        raise InputError(f"rounds is {rounds}; expected {MIN_ROUNDS} or more")
+    require_rounds(rounds)
     tell = progress or (lambda stage, fraction: None)
     with ExitStack() as stack:
-        takers = []
+        takers: list[tuple[Contestant, TurnTaker]] = []
         for contestant in contestants:
             stage = f"starting {contestant.name}"
             tell(stage, len(takers) / len(contestants))

@@ -16,6 +16,7 @@ import onnx
 from bdnet import InputError
 from bdnet_devices import Contestant, Device, LocalDevice, Ratio, round_medians, take_turns
 from bdnet_devices.device import Progress
+from bdnet_devices.turns import require_rounds
 from bdnet_export.images import load_images, random_images
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import image_shape, load_model
@@ -186,7 +187,13 @@ def compare_speed(
     """
     path, options = Path(model), options or BenchmarkOptions()
     tell = progress or (lambda stage, fraction: None)
+    # All that can be wrong with the words is said before the work.
     _require_known(against)
+    require_rounds(rounds)
+    ways = {
+        setting: replace(options, threads=setting.threads, batch=setting.batch)
+        for setting in settings
+    }
     with _folder(twins_folder) as folder:
         calibration = None
         if FP32 in against or INT8 in against:
@@ -195,9 +202,8 @@ def compare_speed(
             )
         contestants, keys = [], []
         for name in dict.fromkeys((MODEL, *against)):
-            for setting in settings:
-                own = replace(options, threads=setting.threads, batch=setting.batch)
-                contestants.append(_contestant(name, path, folder, own))
+            for setting, way in ways.items():
+                contestants.append(_contestant(name, path, folder, way))
                 keys.append((name, setting))
         results = take_turns(device or LocalDevice(), contestants, rounds, progress)
     runs = (Run(*key, result) for key, result in zip(keys, results, strict=True))
@@ -222,8 +228,8 @@ def _require_known(names: Sequence[str]) -> None:
 @contextmanager
 def _folder(asked: str | os.PathLike[str] | None) -> Iterator[Path]:
     if asked is None:
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder)
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
         return
     folder = Path(asked)
     try:
@@ -271,4 +277,5 @@ def _contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) 
     elif name != MODEL:
         path = Path(name)
         options = replace(options, use_library=True)
-    return Contestant(name, path, options)
+    images = "" if options.batch is None else f", batch {options.batch}"
+    return Contestant(f"{name}, threads {options.threads}{images}", path, options)

@@ -175,10 +175,11 @@ def _show(out: Output, result: dict[str, Any]) -> None:
         "first run": milliseconds(result["first_run_ms"]),
         **{name: milliseconds(value) for name, value in latency.items()},
         "throughput": f"{result['images_per_second']:,.1f} images/s",
-        "peak memory": megabytes(memory["peak_bytes"]),
     }
-    if memory["model_bytes"] is not None:
-        rows["peak memory"] += f", {megabytes(memory['model_bytes'])} of it for the model"
+    if result["profile"] is None:  # the profiler takes more than a model
+        rows["peak memory"] = megabytes(memory["peak_bytes"])
+        if memory["model_bytes"] is not None:
+            rows["peak memory"] += f", {megabytes(memory['model_bytes'])} of it for the model"
     shown = table()
     for name, value in rows.items():
         shown.add_row(name, value)
@@ -210,8 +211,8 @@ def _show_profile(out: Output, profile: dict[str, Any]) -> None:
     ]
     _show_times(out, "operator", [*operators, layers[-1]], total)
     out.line(
-        f"Median of {profile['runs']} runs with ONNX Runtime's profiler, which slows them down: "
-        "the times above are for comparing layers, those below are with it as well"
+        f"Medians of {profile['runs']} runs with ONNX Runtime's profiler, which makes all times "
+        "here somewhat longer"
     )
 
 
@@ -235,13 +236,13 @@ def _show_comparison(out: Output, onnx_file: Path, comparison: "SpeedComparison"
     columns["p50"] = [milliseconds(run.benchmark["latency_ms"]["p50"]) for run in runs]
     columns[of_model] = [_spread(comparison.ratio(run)) for run in runs]
     columns["by threads"] = [_spread(comparison.thread_scaling(run)) for run in runs]
-    columns["over fp32's"] = [_spread(comparison.scaling_over_fp32(run)) for run in runs]
+    columns["by threads / fp32's"] = [_spread(comparison.scaling_over_fp32(run)) for run in runs]
     columns["by batch"] = [_spread(comparison.batch_scaling(run)) for run in runs]
     columns["model memory"] = [
         "" if run.model_bytes is None else megabytes(run.model_bytes) for run in runs
     ]
     memory = [comparison.memory_over_fp32(run) for run in runs]
-    columns["/ fp32's"] = ["" if value is None else f"{value:.2f}" for value in memory]
+    columns["memory / fp32's"] = ["" if value is None else f"{value:.2f}" for value in memory]
     columns = {name: cells for name, cells in columns.items() if any(cells)}
 
     shown = table(*columns, right=tuple(columns)[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ class _Graph:
         self._classes = 0
 
     def add(
-        self, name: str, operator: str, inputs: list[str], output: str = "", **attributes: object
+        self, name: str, operator: str, inputs: list[str], output: str = "", **attributes: Any
     ) -> str:
         """Returns the value that the node gives."""
         output = output or name
