@@ -269,13 +269,13 @@ def _contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) 
     # The twins and the bodies need nothing of the library, not the memory it takes either.
     if name in (FP32, INT8):
         path = _twin_path(name, path, folder)
-        options = replace(options, use_library=False)
+        options = replace(options, use_library=False, isa=None)
     elif name == NO_LIBRARY:
-        options = replace(options, use_library=False)
+        options = replace(options, use_library=False, isa=None)
     elif name in ISAS:
         options = replace(options, use_library=True, isa=name)
     elif name != MODEL:
         path = Path(name)
-        options = replace(options, use_library=True)
+        options = replace(options, use_library=True, isa=None)
     images = "" if options.batch is None else f", batch {options.batch}"
     return Contestant(f"{name}, threads {options.threads}{images}", path, options)
