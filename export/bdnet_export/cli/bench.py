@@ -44,7 +44,7 @@ def bench(
         int, typer.Option(min=0, metavar="N", help="Runs that are not measured.")
     ] = 10,
     seconds: Annotated[
-        float, typer.Option(metavar="S", help="How long to measure each; at least 10 runs.")
+        float, typer.Option(metavar="S", help="How long to measure, each.")
     ] = 5.0,
     rounds: Annotated[
         int | None,
