@@ -191,6 +191,10 @@ def test_no_command_shows_the_help(run: Run) -> None:
         (["bench", "plain.onnx", "--rounds", 3], "'--rounds': there is nothing else to take turns"),
         (["bench", "plain.onnx", "--images", "."], "'--images': they are for '--against int8'"),
         (["bench", "plain.onnx", "--keep-twins", "t"], "'--keep-twins': '--against' names no twin"),
+        (
+            ["bench", "plain.onnx", "--against", "fp32", "--keep-twins", "plain.onnx"],
+            "the folder plain.onnx cannot be made: File exists",
+        ),
         (["bench", "plain.onnx", "--profile", "--threads", "1,2"], "'--profile': it shows one"),
         (["inspect", "absent.onnx"], "there is no file 'absent.onnx'"),
         (["inspect", "junk.onnx"], "junk.onnx is not an ONNX model"),

@@ -251,7 +251,7 @@ def _write_twins(
     tell("building the fp32 twin", 0.0)
     twin = float_twin(model, path)
     if FP32 in wanted:
-        onnx.save(twin, _twin_path(FP32, path, folder))
+        _save(twin, _twin_path(FP32, path, folder))
     if INT8 not in wanted:
         return None
     shape = image_shape(model, path)
@@ -261,8 +261,15 @@ def _write_twins(
         preprocessing = read_metadata(model, path).preprocessing
         calibration = load_images(images, input_shape=shape, preprocessing=preprocessing)
     tell(f"quantising the int8 twin on {calibration.description}", 0.0)
-    onnx.save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
+    _save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
     return calibration.description
+
+
+def _save(twin: onnx.ModelProto, path: Path) -> None:
+    try:
+        onnx.save(twin, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) -> Contestant:
