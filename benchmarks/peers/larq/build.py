@@ -1,18 +1,14 @@
 """Larq Compute Engine's model: binary point-wise convolutions, all else in float.
 
-Usage: python -m benchmarks.peers.larq.build FOLDER. Writes binary.tflite, and in operators.json
-how many operators of which type the converter made of it.
+Usage: python -m benchmarks.peers.larq.build FOLDER. Writes binary.tflite.
 """
 
-import json
 import sys
-from collections import Counter
 from pathlib import Path
 
 import larq
 import larq_compute_engine as lce
 import tensorflow as tf
-from larq_compute_engine.mlir.python import tflite_schema
 
 from benchmarks.peers.mobilenet import BLOCKS, CLASSES, STEM
 
@@ -35,20 +31,8 @@ def network() -> tf.keras.Model:
     return tf.keras.Model(image, layers.Dense(CLASSES)(x))
 
 
-def operators(model: bytes) -> Counter[str]:
-    names = {value: name for name, value in vars(tflite_schema.BuiltinOperator).items()}
-    content = tflite_schema.ModelT.InitFromPackedBuf(model, 0)
-    codes = [
-        code.customCode.decode() if code.customCode else names[code.builtinCode]
-        for code in content.operatorCodes
-    ]
-    return Counter(codes[operator.opcodeIndex] for operator in content.subgraphs[0].operators)
-
-
 def main(folder: Path) -> None:
-    model = lce.convert_keras_model(network())
-    (folder / "binary.tflite").write_bytes(model)
-    (folder / "operators.json").write_text(json.dumps(operators(model)))
+    (folder / "binary.tflite").write_bytes(lce.convert_keras_model(network()))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ def examples() -> Iterator[list[object]]:
 
 
 def main(folder: Path) -> None:
-    network = tf.keras.applications.MobileNet(weights=None, classifier_activation=None)
+    picture = tf.keras.Input(batch_shape=(1, 224, 224, 3))  # a batch of any size costs operators
+    network = tf.keras.applications.MobileNet(
+        input_tensor=picture, weights=None, classifier_activation=None
+    )
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
     (folder / "fp32.tflite").write_bytes(converter.convert())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
