@@ -27,7 +27,7 @@ PYTHON = "python3.11"  # the requirements are pinned for this one
 
 OURS = "bdnet"
 PEERS = {
-    "openvino": ("binary", "int8", "fp32"),
+    "openvino": ("bdnet", "binary", "int8", "fp32"),
     "larq": ("binary",),
     "litert": ("int8", "fp32"),
     "onnxruntime": ("int8", "fp32", "matmul"),
