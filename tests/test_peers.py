@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -40,11 +41,13 @@ def test_contestants_take_turns_and_one_that_ends_is_left_out(
 ) -> None:
     turns = tmp_path / "turns"
 
-    def contestant(name: str, milliseconds: float, lives: int) -> object:
+    def contestant(name: str, milliseconds: float, lives: int) -> Any:
         command = [sys.executable, "-c", CONTESTANT, name, milliseconds, lives, turns]
         return compare.Contestant(name, [str(part) for part in command], tmp_path / f"{name}.log")
 
     contestants = [contestant("a", 4.0, 9), contestant("b", 1.0, 9), contestant("c", 1.0, 1)]
+    for one in contestants:
+        one.start()
     reasons = compare.play(contestants, 3)
     assert turns.read_text() == "abcabab"
     assert list(reasons) == ["c"]

@@ -128,22 +128,15 @@ def prepare(peer: str) -> tuple[Path, Path]:
 
 
 def play(contestants: Sequence[Contestant], rounds: int) -> dict[str, str]:
-    """Lets the contestants run in turn; the reasons of those that could not, by name."""
+    """Lets the contestants, all started, run in turn; why some ended before the end, by name."""
     reasons: dict[str, str] = {}
-    started = []
-    for contestant in contestants:
-        try:
-            contestant.start()
-            started.append(contestant)
-        except UnavailableError as error:
-            reasons[contestant.name] = str(error)
     for _ in range(rounds):
-        for contestant in [one for one in started if one.name not in reasons]:
+        for contestant in [one for one in contestants if one.name not in reasons]:
             try:
                 contestant.play()
             except UnavailableError as error:
                 reasons[contestant.name] = str(error)
-    for contestant in started:
+    for contestant in contestants:
         contestant.stop()
     return reasons
 
@@ -224,6 +217,10 @@ def main() -> None:
         return Contestant(name, [str(part) for part in command], CACHE / f"{name}.log")
 
     ours = contestant(OURS, sys.executable, OURS, arguments.model.resolve())
+    try:
+        ours.start()
+    except UnavailableError as error:
+        sys.exit(f"{OURS}: {error}")
     contestants = [ours]
     reasons: dict[str, str] = {}
     for peer in arguments.only:
@@ -232,10 +229,13 @@ def main() -> None:
         except UnavailableError as error:
             reasons[peer] = str(error)
             continue
-        contestants += [
-            contestant(f"{peer}-{variant}", python, peer, variant, models)
-            for variant in PEERS[peer]
-        ]
+        for variant in PEERS[peer]:
+            theirs = contestant(f"{peer}-{variant}", python, peer, variant, models)
+            try:
+                theirs.start()
+                contestants.append(theirs)
+            except UnavailableError as error:
+                reasons[theirs.name] = str(error)
     reasons |= play(contestants, arguments.rounds)
     if OURS in reasons:
         sys.exit(f"{OURS}: {reasons[OURS]}")

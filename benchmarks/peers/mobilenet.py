@@ -1,8 +1,4 @@
-"""The network the peers run: MobileNet V1, width 1.0, of random weights.
-
-It is BDMobileNetV1's without what the peers' own formats have no fused form for: no residuals, no
-learned shifts, and ReLU instead of RPReLU. The peers have the easier network.
-"""
+"""The layers of MobileNet V1, width 1.0, which are BDMobileNetV1's too."""
 
 STEM = 32
 BLOCKS = (  # filters of the point-wise convolution, stride of the depth-wise one before it

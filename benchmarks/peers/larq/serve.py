@@ -2,8 +2,8 @@
 
 Usage: python -m benchmarks.peers.larq.serve THREADS binary FOLDER
 
-Its documentation warns that x86 falls back on reference kernels. The indirect BGEMM does not: see
-benchmarks/peers/README.md for the other settings' times.
+Its documentation warns that x86 falls back on reference kernels. The indirect BGEMM does not,
+and is the fastest that it has (benchmarks/peers/README.md).
 """
 
 import sys
