@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "inner_loops.h"
+
+// The inner loops for 64-bit ARM, see inner_loops.h. NEON belongs to every such processor, so that
+// nothing need keep these files' instructions from others.
+namespace bdnet::neon {
+
+// Filters are tiled by 64, four vectors of bytes; a code is eight signs as they are packed.
+inline constexpr std::int64_t kFilterTile = 64;
+inline constexpr std::int64_t kChannelTile = 16;
+
+void encode_signs(const float* x, std::int64_t count, std::uint8_t* codes) noexcept;
+void binarise(const float* x, const float* shift, std::int64_t pixels, std::int64_t channels,
+              std::int8_t* signs) noexcept;
+void dense_tile(const DenseTile& tile) noexcept;
+void depthwise_row(const DepthwiseRow& row, float* y) noexcept;
+void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t step) noexcept;
+void depthwise_epilogue(const DepthwiseEpilogue& row) noexcept;
+void pointwise_row(const PointwiseRow& row) noexcept;
+void ordered_conv_row(const OrderedRow& row) noexcept;
+void average_tile(const PoolTile& tile) noexcept;
+
+}  // namespace bdnet::neon
