@@ -3,33 +3,51 @@
 #include <cstdint>
 #include <cstring>
 
-#include "avx2.h"
+#include "avx2_codes.h"
 #include "avx2_lanes.h"
+#include "avx2_loops.h"
 
 // The signs of floats. NaN compares as neither greater nor equal, and so is -1.
 namespace bdnet::avx2 {
 namespace {
 
-constexpr std::int64_t kStep = 32;
-
-// Bit i is x[i] >= 0, for eight floats.
-std::uint32_t sign_bits(__m256 x) noexcept {
-  return static_cast<std::uint32_t>(
-      _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GE_OQ)));
-}
-
-// The codes of 32 signs: every nibble in a byte of its own, times kNibbleCode.
-std::uint64_t spread_nibbles(std::uint32_t bits) noexcept {
-  std::uint64_t spread = bits;
-  spread = (spread | spread << 16) & 0x0000FFFF0000FFFF;
-  spread = (spread | spread << 8) & 0x00FF00FF00FF00FF;
-  spread = (spread | spread << 4) & 0x0F0F0F0F0F0F0F0F;
-  return spread * kNibbleCode;
-}
+constexpr std::int64_t kFloats = Lanes::kFloats;
+constexpr std::int64_t kStep = 4 * kFloats;
 
 // 0 where x >= 0, else -1, for eight floats.
-__m256i negatives(const float* x) noexcept {
-  return _mm256_castps_si256(_mm256_cmp_ps(_mm256_loadu_ps(x), _mm256_setzero_ps(), _CMP_NGE_UQ));
+__m256i negatives(__m256 x) noexcept {
+  return _mm256_castps_si256(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NGE_UQ));
+}
+
+// One pixel.
+template <bool kShifted>
+void binarise_pixel(const float* x, const float* shift, std::int64_t channels,
+                    std::int8_t* signs) noexcept {
+  const auto value = [&](std::int64_t c) noexcept {
+    return kShifted ? _mm256_add_ps(_mm256_loadu_ps(x + c), _mm256_loadu_ps(shift + c))
+                    : _mm256_loadu_ps(x + c);
+  };
+  // The packs work within 128-bit halves; this puts their groups of four in order again.
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  const __m256i one = _mm256_set1_epi8(1);
+  std::int64_t c = 0;
+  for (; c + kStep <= channels; c += kStep) {
+    const __m256i low = _mm256_packs_epi32(negatives(value(c)), negatives(value(c + 8)));
+    const __m256i high = _mm256_packs_epi32(negatives(value(c + 16)), negatives(value(c + 24)));
+    const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(signs + c), _mm256_or_si256(bytes, one));
+  }
+  for (; c + kFloats <= channels; c += kFloats) {
+    const __m256i wide = negatives(value(c));
+    const __m128i words =
+        _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    const __m128i bytes = _mm_or_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(signs + c), bytes);
+  }
+  for (; c < channels; ++c) {
+    const float sum = kShifted ? x[c] + shift[c] : x[c];
+    signs[c] = static_cast<std::int8_t>(sum >= 0.0f ? 1 : -1);
+  }
 }
 
 }  // namespace
@@ -39,32 +57,24 @@ void encode_signs(const float* x, std::int64_t count, std::uint8_t* codes) noexc
   for (; i + kStep <= count; i += kStep) {
     std::uint32_t bits = 0;
     for (int part = 0; part < 4; ++part) {
-      bits |= sign_bits(_mm256_loadu_ps(x + i + part * kFloats)) << (part * kFloats);
+      bits |= Lanes::sign_bits(Lanes::load(x + i + part * kFloats)) << (part * kFloats);
     }
-    const std::uint64_t spread = spread_nibbles(bits);
+    const std::uint64_t spread = Codes::spread(bits);
     std::memcpy(codes + i / 4, &spread, sizeof(spread));
   }
   for (; i < count; i += kFloats) {
-    const __m256i lanes = first_lanes(count - i);
-    const auto valid = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
-    const std::uint64_t spread =
-        spread_nibbles(sign_bits(_mm256_maskload_ps(x + i, lanes)) & valid);
-    std::memcpy(codes + i / 4, &spread, 2);
+    const std::int64_t left = least(count - i, kFloats);
+    const std::uint32_t bits = Lanes::sign_bits(Lanes::load_some(x + i, left));
+    Codes::store(codes, i, bits & ((1u << left) - 1));
   }
 }
 
-void binarise(const float* x, std::int64_t count, std::int8_t* signs) noexcept {
-  // The packs work within 128-bit halves; this puts their groups of four in order again.
-  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  std::int64_t i = 0;
-  for (; i + kStep <= count; i += kStep) {
-    const __m256i low = _mm256_packs_epi32(negatives(x + i), negatives(x + i + 8));
-    const __m256i high = _mm256_packs_epi32(negatives(x + i + 16), negatives(x + i + 24));
-    const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(signs + i),
-                        _mm256_or_si256(bytes, _mm256_set1_epi8(1)));
+void binarise(const float* x, const float* shift, std::int64_t pixels, std::int64_t channels,
+              std::int8_t* signs) noexcept {
+  if (shift == nullptr) return binarise_pixel<false>(x, shift, pixels * channels, signs);
+  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+    binarise_pixel<true>(x + pixel * channels, shift, channels, signs + pixel * channels);
   }
-  for (; i < count; ++i) signs[i] = static_cast<std::int8_t>(x[i] >= 0.0f ? 1 : -1);
 }
 
 }  // namespace bdnet::avx2

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 
-#include "avx2.h"
+#include "avx2_codes.h"
 #include "avx2_lanes.h"
+#include "avx2_loops.h"
+#include "lane_loops.h"
 
 // A sum of products of signs is their number less twice the number of products that are -1, which
 // are those where the bits of activation and weight differ; of a ternary weight's two planes each
@@ -16,8 +18,7 @@
 //     row of nibble a  popcount(a ^ 0), popcount(a ^ 1), ... popcount(a ^ 15)
 //     vpshufb          32 counts of 0 to 4, added to 32 bytes
 //
-// A byte of weights adds at most 8, so the bytes are widened every 31. A row of zeros stands for
-// activations that are not there: zero padding.
+// A byte of weights adds at most 8, so the bytes are widened every 31.
 namespace bdnet::avx2 {
 namespace {
 
@@ -25,7 +26,7 @@ constexpr std::int64_t kBytesPerSum = 255 / 8;
 constexpr std::int64_t kSumsPerWord = 65535 / (8 * kBytesPerSum);
 
 struct CountTable {
-  alignas(64) std::uint8_t rows[17][32];
+  alignas(64) std::uint8_t rows[16][32];
 };
 
 constexpr CountTable make_count_table() {
@@ -41,12 +42,65 @@ constexpr CountTable make_count_table() {
 }
 
 constexpr CountTable kCounts = make_count_table();
-static_assert(sizeof(kCounts.rows[0]) == 8 * kNibbleCode);
+static_assert(sizeof(kCounts.rows[0]) == 8 * Codes::kNibbleCode);
 
 __m256i table_row(std::uint8_t code) noexcept {
   const std::uint8_t* rows = kCounts.rows[0];
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(rows + std::size_t{8} * code));
 }
+
+// Bits that differ, for P pixels and V tiles of 32 filters: in bytes, and what those had counted
+// before in words.
+template <int P, int V>
+struct Counts {
+  __m256i bytes[P][V];
+  __m256i words[P][V][2];
+
+  Counts() noexcept {
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < V; ++v) {
+        bytes[p][v] = words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
+      }
+    }
+  }
+
+  // Counts `length` bytes of weights, at most kBytesPerSum since the last widening.
+  void count(const std::uint8_t* const (&codes)[P], const std::uint8_t* filters,
+             std::int64_t tile_step, std::int64_t length) noexcept {
+    const __m256i nibble = _mm256_set1_epi8(15);
+    for (std::int64_t byte = 0; byte < length; ++byte) {
+      __m256i low[V];
+      __m256i high[V];
+      for (int v = 0; v < V; ++v) {
+        const __m256i weights =
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_step));
+        low[v] = _mm256_and_si256(weights, nibble);
+        high[v] = _mm256_and_si256(_mm256_srli_epi16(weights, 4), nibble);
+      }
+      for (int p = 0; p < P; ++p) {
+        const __m256i low_row = table_row(codes[p][2 * byte]);
+        const __m256i high_row = table_row(codes[p][2 * byte + 1]);
+        for (int v = 0; v < V; ++v) {
+          bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(low_row, low[v]));
+          bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(high_row, high[v]));
+        }
+      }
+      filters += kFilterTile;
+    }
+  }
+
+  void widen() noexcept {
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < V; ++v) {
+        words[p][v][0] = _mm256_add_epi16(
+            words[p][v][0], _mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes[p][v])));
+        words[p][v][1] = _mm256_add_epi16(
+            words[p][v][1], _mm256_cvtepu8_epi16(_mm256_extracti128_si256(bytes[p][v], 1)));
+        bytes[p][v] = _mm256_setzero_si256();
+      }
+    }
+  }
+};
 
 __m256 words_to_floats(__m128i words) noexcept {
   return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words));
@@ -55,116 +109,143 @@ __m256 words_to_floats(__m128i words) noexcept {
 // y = start - weight * counts, exact in floats since nothing here reaches 2^24. `start` is the
 // number of terms, and when that has been done once (`resumed`), what is in y.
 template <int P, int V>
-void subtract_counts(const DenseTile& tile, std::int64_t first, const __m256i (&words)[P][V][2],
+void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts<P, V>& counts,
                      bool resumed) noexcept {
   const __m256 weight = _mm256_set1_ps(tile.planes == 1 ? 2.0f : 1.0f);
+  const __m256 terms = _mm256_set1_ps(static_cast<float>(tile.terms));
   const std::int64_t left = tile.filter_count - first;
-  const bool whole = left >= V * kFilterTile && !resumed;
   for (int p = 0; p < P; ++p) {
     float* y = tile.y + p * tile.y_step + first;
-    const __m256 terms = _mm256_set1_ps(tile.terms[p]);
-    for (int i = 0; i < V * 2; ++i) {
-      const __m256i word = words[p][i / 2][i % 2];
-      const __m256 low = _mm256_mul_ps(weight, words_to_floats(_mm256_castsi256_si128(word)));
-      const __m256 high = _mm256_mul_ps(weight, words_to_floats(_mm256_extracti128_si256(word, 1)));
-      float* out = y + i * 2 * kFloats;
-      if (whole) {
-        _mm256_storeu_ps(out, _mm256_sub_ps(terms, low));
-        _mm256_storeu_ps(out + kFloats, _mm256_sub_ps(terms, high));
-        continue;
-      }
-      for (int half = 0; half < 2; ++half) {
-        const std::int64_t lanes_left = left - (2 * i + half) * kFloats;
-        if (lanes_left <= 0) break;
-        const __m256i lanes = first_lanes(lanes_left);
-        float* part = out + half * kFloats;
-        const __m256 start = resumed ? _mm256_maskload_ps(part, lanes) : terms;
-        _mm256_maskstore_ps(part, lanes, _mm256_sub_ps(start, half == 0 ? low : high));
-      }
+    for (int i = 0; i < V * 4; ++i) {
+      const std::int64_t lanes = left - i * Lanes::kFloats;
+      if (lanes <= 0) break;
+      const __m256i word = counts.words[p][i / 4][i / 2 % 2];
+      const __m128i half =
+          i % 2 == 0 ? _mm256_castsi256_si128(word) : _mm256_extracti128_si256(word, 1);
+      float* out = y + i * Lanes::kFloats;
+      const __m256 start = resumed ? Lanes::load_some(out, lanes) : terms;
+      Lanes::store_some(out, _mm256_sub_ps(start, _mm256_mul_ps(weight, words_to_floats(half))),
+                        lanes);
     }
   }
 }
 
 // P pixels, V tiles of filters.
 template <int P, int V>
-void count_filters(const DenseTile& tile, std::int64_t first) noexcept {
-  const std::int64_t tile_size =
-      tile.kernel_height * tile.kernel_width * tile.planes * tile.tap_bytes * kFilterTile;
-  const std::uint8_t* filters = tile.filters + first / kFilterTile * tile_size;
-  const __m256i nibble = _mm256_set1_epi8(15);
-  __m256i words[P][V][2];
-  __m256i sums[P][V];
-  for (int p = 0; p < P; ++p) {
-    for (int v = 0; v < V; ++v) {
-      sums[p][v] = words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
-    }
-  }
-  const auto widen = [&]() noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) {
-        words[p][v][0] = _mm256_add_epi16(words[p][v][0],
-                                          _mm256_cvtepu8_epi16(_mm256_castsi256_si128(sums[p][v])));
-        words[p][v][1] = _mm256_add_epi16(
-            words[p][v][1], _mm256_cvtepu8_epi16(_mm256_extracti128_si256(sums[p][v], 1)));
-        sums[p][v] = _mm256_setzero_si256();
-      }
-    }
-  };
-
+void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
+  const std::uint8_t* filters = tile.filters + first / kFilterTile * tile.filter_tile_step;
+  Counts<P, V> counts;
   std::int64_t bytes_left = kBytesPerSum;
   std::int64_t sums_left = kSumsPerWord;
   bool resumed = false;
   for (std::int64_t ky = 0; ky < tile.kernel_height; ++ky) {
+    const std::uint8_t* at = filters + ky * tile.filter_row_step;
     for (std::int64_t kx = 0; kx < tile.kernel_width; ++kx) {
-      const std::int64_t offset = ky * tile.row_step + kx * tile.column_step;
       for (std::int64_t plane = 0; plane < tile.planes; ++plane) {
-        for (std::int64_t byte = 0; byte < tile.tap_bytes;) {
-          const std::int64_t end = byte + least(tile.tap_bytes - byte, bytes_left);
-          bytes_left -= end - byte;
-          for (; byte < end; ++byte) {
-            __m256i low[V];
-            __m256i high[V];
-            for (int v = 0; v < V; ++v) {
-              const __m256i weights =
-                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_size));
-              low[v] = _mm256_and_si256(weights, nibble);
-              high[v] = _mm256_and_si256(_mm256_srli_epi16(weights, 4), nibble);
-            }
-            for (int p = 0; p < P; ++p) {
-              const std::uint8_t* codes = tile.codes[p] + offset + 2 * byte;
-              const __m256i low_row = table_row(codes[0]);
-              const __m256i high_row = table_row(codes[1]);
-              for (int v = 0; v < V; ++v) {
-                sums[p][v] = _mm256_add_epi8(sums[p][v], _mm256_shuffle_epi8(low_row, low[v]));
-                sums[p][v] = _mm256_add_epi8(sums[p][v], _mm256_shuffle_epi8(high_row, high[v]));
-              }
-            }
-            filters += kFilterTile;
-          }
+        const std::uint8_t* codes[P];
+        for (int p = 0; p < P; ++p) {
+          codes[p] = tile.codes[p] + ky * tile.row_step + kx * tile.column_step;
+        }
+        for (std::int64_t byte = 0; byte < tile.words;) {
+          const std::int64_t length = least(tile.words - byte, bytes_left);
+          counts.count(codes, at, tile.filter_tile_step, length);
+          at += length * kFilterTile;
+          for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
+          byte += length;
+          bytes_left -= length;
           if (bytes_left > 0) continue;
-          widen();
+          counts.widen();
           bytes_left = kBytesPerSum;
           if (--sums_left > 0) continue;
-          subtract_counts<P, V>(tile, first, words, resumed);
+          subtract_counts(tile, first, counts, resumed);
           resumed = true;
           sums_left = kSumsPerWord;
-          for (int p = 0; p < P; ++p) {
-            for (int v = 0; v < V; ++v) words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
-          }
+          counts = Counts<P, V>();
         }
       }
     }
   }
-  widen();
-  subtract_counts<P, V>(tile, first, words, resumed);
+  counts.widen();
+  subtract_counts(tile, first, counts, resumed);
 }
 
 template <int P>
-void count_pixels(const DenseTile& tile) noexcept {
+void dense_pixels(const DenseTile& tile) noexcept {
   std::int64_t m = 0;
-  for (; m + kFilterTile < tile.filter_count; m += 2 * kFilterTile) count_filters<P, 2>(tile, m);
-  if (m < tile.filter_count) count_filters<P, 1>(tile, m);
+  for (; m + kFilterTile < tile.filter_count; m += 2 * kFilterTile) dense_filters<P, 2>(tile, m);
+  if (m < tile.filter_count) dense_filters<P, 1>(tile, m);
 }
+
+// The point-wise unit: the integers of P pixels and V tiles of filters go through the nearest cache
+// into their epilogue.
+struct PointwiseLoop {
+  const PointwiseRow& row;
+
+  template <Residual kResidual, bool kRectify>
+  void run() const noexcept {
+    std::int64_t ox = 0;
+    for (; ox + 4 <= row.width; ox += 4) pixels<kResidual, kRectify, 4>(ox);
+    switch (row.width - ox) {
+      case 3:
+        return pixels<kResidual, kRectify, 3>(ox);
+      case 2:
+        return pixels<kResidual, kRectify, 2>(ox);
+      case 1:
+        return pixels<kResidual, kRectify, 1>(ox);
+      default:
+        return;
+    }
+  }
+
+  template <Residual kResidual, bool kRectify, int P>
+  void pixels(std::int64_t ox) const noexcept {
+    std::int64_t m = 0;
+    for (; m + kFilterTile < row.filter_count; m += 2 * kFilterTile) {
+      filters<kResidual, kRectify, P, 2>(ox, m);
+    }
+    if (m < row.filter_count) filters<kResidual, kRectify, P, 1>(ox, m);
+  }
+
+  template <Residual kResidual, bool kRectify, int P, int V>
+  void filters(std::int64_t ox, std::int64_t first) const noexcept {
+    const std::int64_t tile_step = row.planes * row.words * kFilterTile;
+    const std::uint8_t* at = row.filters + first / kFilterTile * tile_step;
+    Counts<P, V> counts;
+    std::int64_t bytes_left = kBytesPerSum;
+    for (std::int64_t plane = 0; plane < row.planes; ++plane) {
+      const std::uint8_t* codes[P];
+      for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
+      for (std::int64_t byte = 0; byte < row.words;) {
+        const std::int64_t length = least(row.words - byte, bytes_left);
+        counts.count(codes, at, tile_step, length);
+        at += length * kFilterTile;
+        for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
+        byte += length;
+        bytes_left -= length;
+        if (bytes_left > 0) continue;
+        counts.widen();
+        bytes_left = kBytesPerSum;
+      }
+    }
+    counts.widen();
+
+    alignas(32) std::int16_t integers[P][V * kFilterTile];
+    const __m256i terms = _mm256_set1_epi16(static_cast<std::int16_t>(row.channels));
+    for (int p = 0; p < P; ++p) {
+      for (int i = 0; i < V * 2; ++i) {
+        const __m256i differ = counts.words[p][i / 2][i % 2];
+        const __m256i twice = row.planes == 1 ? _mm256_add_epi16(differ, differ) : differ;
+        _mm256_store_si256(reinterpret_cast<__m256i*>(integers[p] + i * 16),
+                           _mm256_sub_epi16(terms, twice));
+      }
+    }
+    pointwise_epilogue<Lanes, kResidual, kRectify, P>(
+        row, ox, first, least(V * kFilterTile, row.filter_count - first),
+        [&](std::int64_t p, std::int64_t i) noexcept {
+          return Lanes::from_words(integers[p] + i);
+        });
+  }
+};
 
 }  // namespace
 
@@ -172,14 +253,18 @@ void dense_tile(const DenseTile& tile) noexcept {
   static_assert(kPixelTile == 4);
   switch (tile.pixels) {
     case 4:
-      return count_pixels<4>(tile);
+      return dense_pixels<4>(tile);
     case 3:
-      return count_pixels<3>(tile);
+      return dense_pixels<3>(tile);
     case 2:
-      return count_pixels<2>(tile);
+      return dense_pixels<2>(tile);
     default:
-      return count_pixels<1>(tile);
+      return dense_pixels<1>(tile);
   }
+}
+
+void pointwise_row(const PointwiseRow& row) noexcept {
+  for_unit(row.epilogue.unit, PointwiseLoop{row});
 }
 
 }  // namespace bdnet::avx2

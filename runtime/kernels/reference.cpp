@@ -1,3 +1,5 @@
+#include "reference.h"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -140,14 +142,19 @@ void sign_conv_rows(const ConvGeometry& geometry, const std::byte* sign_data,
   }
 }
 
-void ordered_conv_rows(const ConvGeometry& geometry, const float* x, const float* weight, float* y,
-                       std::int64_t begin, std::int64_t end) noexcept {
+// Steps from a row, a column, a channel to the next.
+struct Layout {
+  std::int64_t row, column, channel;
+};
+
+void ordered_rows(const ConvGeometry& geometry, const Layout& layout, const float* x,
+                  const float* weight, float* y, std::int64_t begin, std::int64_t end) noexcept {
   const ConvAttributes& attributes = geometry.attributes;
   const auto [batch, height, width, channels] = geometry.input;
   const auto [kernel_height, kernel_width] = attributes.kernel_shape;
   const std::int64_t filters = geometry.filters;
   for (std::int64_t row = begin; row < end; ++row) {
-    const std::int64_t image = row / geometry.output[1];
+    const float* image = x + row / geometry.output[1] * height * width * channels;
     const std::int64_t top = row % geometry.output[1] * attributes.strides[0] - attributes.pads[0];
     for (std::int64_t ox = 0; ox < geometry.output[2]; ++ox) {
       const std::int64_t left = ox * attributes.strides[1] - attributes.pads[1];
@@ -160,9 +167,9 @@ void ordered_conv_rows(const ConvGeometry& geometry, const float* x, const float
           for (std::int64_t kx = 0; kx < kernel_width; ++kx) {
             const std::int64_t ix = left + kx * attributes.dilations[1];
             const bool inside = iy >= 0 && iy < height && ix >= 0 && ix < width;
-            const std::int64_t pixel = ((image * height + iy) * width + ix) * channels;
+            const std::int64_t pixel = iy * layout.row + ix * layout.column;
             for (std::int64_t c = 0; c < channels; ++c) {
-              const float value = inside ? x[pixel + c] : 0.0f;
+              const float value = inside ? image[pixel + c * layout.channel] : 0.0f;
               for (std::int64_t m = 0; m < count; ++m) {
                 sums[static_cast<std::size_t>(m)] += value * w[m];
               }
@@ -173,6 +180,25 @@ void ordered_conv_rows(const ConvGeometry& geometry, const float* x, const float
         std::copy_n(sums.begin(), count, y + (row * geometry.output[2] + ox) * filters + first);
       }
     }
+  }
+}
+
+void ordered_conv_rows(const ConvGeometry& geometry, const float* x, const float* weight, float* y,
+                       std::int64_t begin, std::int64_t end) noexcept {
+  const std::int64_t channels = geometry.input[3];
+  ordered_rows(geometry, {geometry.input[2] * channels, channels, 1}, x, weight, y, begin, end);
+}
+
+void ordered_stem_rows(const ConvGeometry& geometry, const float* image, const float* weight,
+                       const float* bn_mul, const float* bn_add, float* y, std::int64_t begin,
+                       std::int64_t end) noexcept {
+  const auto [batch, height, width, channels] = geometry.input;
+  ordered_rows(geometry, {width, 1, height * width}, image, weight, y, begin, end);
+  const std::int64_t filters = geometry.filters;
+  const std::int64_t row_size = geometry.output[2] * filters;
+  for (std::int64_t i = begin * row_size; i < end * row_size; ++i) {
+    y[i] = y[i] * bn_mul[i % filters];
+    y[i] = y[i] + bn_add[i % filters];
   }
 }
 
@@ -209,9 +235,17 @@ void ordered_average_pool_rows(const PoolGeometry& geometry, const float* x, flo
 }  // namespace
 
 const Kernels& reference_kernels() noexcept {
-  static constexpr Kernels kKernels{
-      "reference",   tiled_bytes,    tile_sign_filters, sign_bytes,
-      binarise_rows, sign_conv_rows, ordered_conv_rows, ordered_average_pool_rows};
+  static constexpr Kernels kKernels{"reference",
+                                    tiled_bytes,
+                                    tile_sign_filters,
+                                    sign_bytes,
+                                    binarise_rows,
+                                    sign_conv_rows,
+                                    ordered_conv_rows,
+                                    ordered_average_pool_rows,
+                                    ordered_stem_rows,
+                                    reference::separable_block_scratch_bytes,
+                                    reference::separable_block_rows};
   return kKernels;
 }
 

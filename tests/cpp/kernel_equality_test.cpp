@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -251,6 +252,140 @@ TEST_P(EveryKernelTable, AveragePoolsOfRandomShapes) {
                  run_average_pool(*GetParam(), geometry, x));
     if (HasFatalFailure()) return;
   }
+}
+
+TEST_P(EveryKernelTable, OrderedStemsOfRandomShapes) {
+  for (unsigned round = 0; round < 300; ++round) {
+    Random random(kSeed + round);
+    SCOPED_TRACE("seed " + std::to_string(kSeed + round));
+    ConvAttributes a;
+    a.kernel_shape = {random.pick(1, 4), random.pick(1, 4)};
+    a.strides = {random.pick(1, 3), random.pick(1, 3)};
+    a.pads = {random.pick(0, 3), random.pick(0, 3), random.pick(0, 3), random.pick(0, 3)};
+    a.dilations = {random.pick(1, 2), random.pick(1, 2)};
+    a.channels = random.pick(1, 5);
+    const std::int64_t filters = random.pick(1, 80);
+    ConvGeometry geometry;
+    const bdnet::Status status = bdnet::make_conv_geometry(
+        a, filters, {random.pick(1, 2), random.pick(1, 9), random.pick(1, 19), a.channels},
+        &geometry);
+    if (!status.ok()) continue;  // the kernel is larger than the input
+    const auto floats = [&](std::int64_t size) {
+      return noise(random.engine(), static_cast<std::size_t>(size));
+    };
+    const std::vector<float> image = noise(random.engine(), count(geometry.input));
+    const std::vector<float> weight = floats(a.filter_size() * filters);
+    const std::vector<float> bn_mul = floats(filters);
+    const std::vector<float> bn_add = floats(filters);
+    expect_equal(
+        run_ordered_stem(bdnet::reference_kernels(), geometry, image, weight, bn_mul, bn_add),
+        run_ordered_stem(*GetParam(), geometry, image, weight, bn_mul, bn_add));
+    if (HasFatalFailure()) return;
+  }
+}
+
+// The constants of a unit: noise, or in every fourth place the neutral value of an absent part.
+std::vector<std::vector<float>> random_constants(Random& random, std::int64_t inputs,
+                                                 std::int64_t outputs) {
+  constexpr float kNeutral[] = {0, 1, 1, 0, 0, 1, 0};
+  std::vector<std::vector<float>> constants;
+  for (std::size_t i = 0; i < 7; ++i) {
+    const std::int64_t size = i == 0 ? inputs : outputs;
+    const std::int64_t tiles = (size + bdnet::kConstantTile - 1) / bdnet::kConstantTile;
+    std::vector<float> values(static_cast<std::size_t>(size), kNeutral[i]);
+    if (random.pick(0, 3) > 0) values = noise(random.engine(), values.size());
+    values.resize(static_cast<std::size_t>(tiles * bdnet::kConstantTile));
+    constants.push_back(values);
+  }
+  return constants;
+}
+
+bdnet::UnitAttributes random_unit(Random& random) {
+  return {static_cast<bdnet::Residual>(random.pick(0, 2)), random.pick(0, 2) == 0};
+}
+
+// True if the block fits into the input.
+bool compare_separable_block(const Kernels& kernels,
+                             const bdnet::SeparableBlockAttributes& attributes,
+                             const std::vector<std::int64_t>& dims, Random& random) {
+  bdnet::SeparableBlockGeometry geometry;
+  if (!bdnet::check_separable_block(attributes).ok()) return false;
+  if (!bdnet::make_separable_block_geometry(attributes, dims, &geometry).ok()) return false;
+  const std::int64_t channels = attributes.pointwise.channels;
+  const std::vector<float> x = noise(random.engine(), count(geometry.depthwise.input));
+  const BlockData data{random_weights(random.engine(), attributes.depthwise, channels),
+                       random_weights(random.engine(), attributes.pointwise, attributes.filters),
+                       random_constants(random, channels, channels),
+                       random_constants(random, channels, attributes.filters)};
+  expect_equal(run_separable_block(bdnet::reference_kernels(), geometry, x, data),
+               run_separable_block(kernels, geometry, x, data));
+  return true;
+}
+
+bdnet::SeparableBlockAttributes random_block(Random& random, std::int64_t channels,
+                                             std::int64_t filters) {
+  bdnet::SeparableBlockAttributes block;
+  block.depthwise.group = channels;
+  block.depthwise.planes = static_cast<int>(random.pick(1, 2));
+  block.depthwise.pad_value = random.pick(-1, 1);
+  block.pointwise.channels = channels;
+  block.pointwise.planes = static_cast<int>(random.pick(1, 2));
+  block.filters = filters;
+  block.depthwise_unit = random_unit(random);
+  block.pointwise_unit = random_unit(random);
+  block.depthwise.kernel_shape = {3, 3};
+  block.depthwise.pads = {1, 1, 1, 1};
+  return block;
+}
+
+TEST_P(EveryKernelTable, SeparableBlocksOfEveryChannelCount) {
+  Random random(kSeed);
+  for (std::int64_t channels = 1; channels <= 140; ++channels) {
+    for (const std::int64_t filters : {channels, 2 * channels, channels + random.pick(0, 70)}) {
+      SCOPED_TRACE("channels " + std::to_string(channels) + " filters " + std::to_string(filters));
+      bdnet::SeparableBlockAttributes block = random_block(random, channels, filters);
+      block.depthwise.strides = {random.pick(1, 2), random.pick(1, 2)};
+      ASSERT_TRUE(compare_separable_block(
+          *GetParam(), block, {1, random.pick(1, 6), random.pick(1, 11), channels}, random));
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// More words than are summed in a byte at once, and all the shapes of MobileNet V1's blocks.
+TEST_P(EveryKernelTable, SeparableBlocksOfManyChannels) {
+  Random random(kSeed);
+  for (const std::int64_t channels : {240, 248, 256, 257, 496, 512, 1000, 1024, 2100}) {
+    SCOPED_TRACE("channels " + std::to_string(channels));
+    const bdnet::SeparableBlockAttributes block = random_block(random, channels, channels + 33);
+    ASSERT_TRUE(compare_separable_block(*GetParam(), block, {1, 2, 5, channels}, random));
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_P(EveryKernelTable, SeparableBlocksOfRandomShapes) {
+  int compared = 0;
+  for (unsigned round = 0; round < 1500; ++round) {
+    Random random(kSeed + round);
+    SCOPED_TRACE("seed " + std::to_string(kSeed + round));
+    const std::int64_t channels = random.pick(1, 80);
+    bdnet::SeparableBlockAttributes block =
+        random_block(random, channels, std::max<std::int64_t>(1, random.pick(-3, 100) + channels));
+    if (random.pick(0, 2) > 0) {
+      // Residuals ask for pads that keep the size; these need not.
+      block.depthwise_unit.residual = bdnet::Residual::kNone;
+      block.depthwise.kernel_shape = {random.pick(1, 5), random.pick(1, 5)};
+      block.depthwise.pads = {random.pick(0, 3), random.pick(0, 3), random.pick(0, 3),
+                              random.pick(0, 3)};
+      block.depthwise.dilations = {random.pick(1, 3), random.pick(1, 3)};
+    }
+    block.depthwise.strides = {random.pick(1, 3), random.pick(1, 3)};
+    compared += compare_separable_block(
+        *GetParam(), block, {random.pick(1, 3), random.pick(1, 9), random.pick(1, 17), channels},
+        random);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(compared, 500);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -94,5 +95,97 @@ inline std::vector<float> run_average_pool(const bdnet::Kernels& kernels,
   run_in_parts(geometry.output[0] * geometry.output[1], [&](std::int64_t begin, std::int64_t end) {
     kernels.ordered_average_pool_rows(geometry, input.data(), y.data(), begin, end);
   });
+  return y.values();
+}
+
+inline std::vector<float> run_ordered_stem(const bdnet::Kernels& kernels,
+                                           const bdnet::ConvGeometry& geometry,
+                                           const std::vector<float>& image,
+                                           const std::vector<float>& weight,
+                                           const std::vector<float>& bn_mul,
+                                           const std::vector<float>& bn_add) {
+  const GuardedBuffer<float> input(image);
+  const GuardedBuffer<float> filters(weight);
+  const GuardedBuffer<float> mul(bn_mul);
+  const GuardedBuffer<float> add(bn_add);
+  const GuardedBuffer<float> y(count(geometry.output));
+  y.fill(99.0f);
+  run_in_parts(geometry.output[0] * geometry.output[1], [&](std::int64_t begin, std::int64_t end) {
+    kernels.ordered_stem_rows(geometry, input.data(), filters.data(), mul.data(), add.data(),
+                              y.data(), begin, end);
+  });
+  return y.values();
+}
+
+// A block's weights before any table arranges them.
+struct BlockData {
+  std::vector<bdnet::Sign> depthwise;
+  std::vector<bdnet::Sign> pointwise;
+  // Padded, in the order of UnitConstants' members.
+  std::vector<std::vector<float>> depthwise_constants;
+  std::vector<std::vector<float>> pointwise_constants;
+};
+
+// Memory as the adapter gives it: the end is guarded, the beginning on a cache line.
+class AlignedGuardedBytes {
+ public:
+  explicit AlignedGuardedBytes(std::int64_t bytes)
+      : buffer_((static_cast<std::size_t>(bytes) + 63) / 64 * 64) {
+    buffer_.fill(std::byte{99});
+  }
+  std::byte* data() const noexcept { return buffer_.data(); }
+
+ private:
+  GuardedBuffer<std::byte> buffer_;
+};
+
+inline std::vector<GuardedBuffer<float>*> guard(
+    const std::vector<std::vector<float>>& constants,
+    std::vector<std::unique_ptr<GuardedBuffer<float>>>& owner) {
+  std::vector<GuardedBuffer<float>*> guarded;
+  for (const std::vector<float>& values : constants) {
+    owner.push_back(std::make_unique<GuardedBuffer<float>>(values));
+    guarded.push_back(owner.back().get());
+  }
+  return guarded;
+}
+
+inline bdnet::UnitConstants unit_constants(const std::vector<GuardedBuffer<float>*>& all) {
+  return {all[0]->data(), all[1]->data(), all[2]->data(), all[3]->data(),
+          all[4]->data(), all[5]->data(), all[6]->data()};
+}
+
+// In parts as two threads would, one of them row by row with what the row before has left.
+inline std::vector<float> run_separable_block(const bdnet::Kernels& kernels,
+                                              const bdnet::SeparableBlockGeometry& geometry,
+                                              const std::vector<float>& x, const BlockData& data) {
+  const bdnet::ConvGeometry& depthwise = geometry.depthwise;
+  const bdnet::ConvGeometry& pointwise = geometry.pointwise;
+  const GuardedBuffer<float> input(x);
+  const AlignedGuardedBytes depthwise_tiled(
+      kernels.tiled_bytes(depthwise.attributes, depthwise.filters));
+  const AlignedGuardedBytes pointwise_tiled(
+      kernels.tiled_bytes(pointwise.attributes, pointwise.filters));
+  kernels.tile_sign_filters(depthwise.attributes, depthwise.filters, data.depthwise.data(),
+                            depthwise_tiled.data());
+  kernels.tile_sign_filters(pointwise.attributes, pointwise.filters, data.pointwise.data(),
+                            pointwise_tiled.data());
+  std::vector<std::unique_ptr<GuardedBuffer<float>>> owner;
+  const bdnet::SeparableBlockWeights weights{
+      depthwise_tiled.data(), pointwise_tiled.data(),
+      unit_constants(guard(data.depthwise_constants, owner)),
+      unit_constants(guard(data.pointwise_constants, owner))};
+  const GuardedBuffer<float> y(count(pointwise.output));
+  y.fill(99.0f);
+  const std::int64_t rows = pointwise.output[0] * pointwise.output[1];
+  const std::int64_t bytes = kernels.separable_block_scratch_bytes(geometry);
+  const AlignedGuardedBytes first(bytes);
+  const AlignedGuardedBytes second(bytes);
+  kernels.separable_block_rows(geometry, weights, input.data(), y.data(), second.data(), false,
+                               rows / 3, rows);
+  for (std::int64_t row = 0; row < rows / 3; ++row) {
+    kernels.separable_block_rows(geometry, weights, input.data(), y.data(), first.data(), row > 0,
+                                 row, row + 1);
+  }
   return y.values();
 }

@@ -6,6 +6,7 @@
 #include "bdnet/convolution.h"
 #include "bdnet/packing.h"
 #include "bdnet/pooling.h"
+#include "bdnet/separable_block.h"
 
 namespace bdnet {
 
@@ -54,6 +55,24 @@ struct Kernels {
   // body.) y: geometry.output.
   void (*ordered_average_pool_rows)(const PoolGeometry& geometry, const float* x, float* y,
                                     std::int64_t begin, std::int64_t end) noexcept;
+
+  // The stem: ordered_conv_rows() of an image [N, C, H, W] (geometry.input counts it as [N, H, W,
+  // C]), then y = y * bn_mul, y = y + bn_add. bn_mul, bn_add: [M].
+  void (*ordered_stem_rows)(const ConvGeometry& geometry, const float* image, const float* weight,
+                            const float* bn_mul, const float* bn_add, float* y, std::int64_t begin,
+                            std::int64_t end) noexcept;
+
+  // Bytes that separable_block_rows() works in; each thread needs its own.
+  std::int64_t (*separable_block_scratch_bytes)(const SeparableBlockGeometry& geometry) noexcept;
+
+  // A depth-wise unit and the point-wise unit behind it, row by row: what is between them stays in
+  // `scratch`, which is to begin on a cache line. With `resumes`, scratch still holds what a call
+  // for the same data left there whose `end` was this `begin`; so what two neighbouring rows share
+  // need not be done again.
+  void (*separable_block_rows)(const SeparableBlockGeometry& geometry,
+                               const SeparableBlockWeights& weights, const float* x, float* y,
+                               std::byte* scratch, bool resumes, std::int64_t begin,
+                               std::int64_t end) noexcept;
 };
 
 // Plain C++17, written from the specification alone: what every other kernel is compared with, and

@@ -1,0 +1,12 @@
+#include "avx2_codes.h"
+#include "avx2_loops.h"
+
+namespace bdnet::avx2 {
+
+const InnerLoops kInnerLoops{
+    "avx2",           Codes::kWordBytes, kFilterTile,        Codes::kCodeBytes,
+    kChannelTile,     encode_signs,      binarise,           dense_tile,
+    depthwise_row,    depthwise_sums,    depthwise_epilogue, pointwise_row,
+    ordered_conv_row, average_tile};
+
+}  // namespace bdnet::avx2

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+// How the AVX2 kernels write down the signs of a dense convolution's input: four signs are a number
+// of 0 to 15, the first the lowest bit; its code is a byte that holds four times that number. A
+// quarter of a code is a row of the table in avx2_dense.cpp; the factor turns a code into an
+// address by one scaled operand. A word is one byte of weights, two codes.
+namespace bdnet::avx2 {
+namespace {
+
+struct Codes {
+  static constexpr std::int64_t kWordBytes = 1;
+  static constexpr std::int64_t kCodeBytes = 2;
+  static constexpr std::uint8_t kNibbleCode = 4;
+
+  // The codes of 32 signs: every nibble in a byte of its own, times kNibbleCode.
+  static std::uint64_t spread(std::uint32_t bits) noexcept {
+    std::uint64_t spread = bits;
+    spread = (spread | spread << 16) & 0x0000FFFF0000FFFF;
+    spread = (spread | spread << 8) & 0x00FF00FF00FF00FF;
+    spread = (spread | spread << 4) & 0x0F0F0F0F0F0F0F0F;
+    return spread * kNibbleCode;
+  }
+
+  // Of eight signs, from a channel that is a multiple of eight.
+  static void store(std::uint8_t* codes, std::int64_t channel, std::uint32_t bits) noexcept {
+    const auto pair = static_cast<std::uint16_t>((bits & 15) << 2 | (bits & 0xF0) << 6);
+    std::memcpy(codes + channel / 4, &pair, sizeof(pair));
+  }
+
+  // Channels in whole words.
+  static std::int64_t padded(std::int64_t channels) noexcept { return (channels + 7) / 8 * 8; }
+};
+
+}  // namespace
+}  // namespace bdnet::avx2
