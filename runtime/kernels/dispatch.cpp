@@ -12,6 +12,9 @@ std::vector<const Kernels*> find_available_kernels() {
   // Asks the operating system too: without its support for the wider registers AVX2 is not there.
   if (__builtin_cpu_supports("avx2")) found.push_back(&avx2_kernels());
 #endif
+#ifdef BDNET_HAS_NEON
+  found.push_back(&neon_kernels());
+#endif
   found.push_back(&reference_kernels());
   return found;
 }
@@ -19,6 +22,9 @@ std::vector<const Kernels*> find_available_kernels() {
 std::string why_fastest(const Kernels& kernels) {
 #ifdef BDNET_HAS_AVX2
   if (&kernels == &avx2_kernels()) return "chosen: the processor has AVX2";
+#endif
+#ifdef BDNET_HAS_NEON
+  if (&kernels == &neon_kernels()) return "chosen: every 64-bit ARM processor has NEON";
 #endif
   static_cast<void>(kernels);
   return "chosen: there are no faster kernels for this processor";

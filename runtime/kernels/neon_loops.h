@@ -4,13 +4,11 @@
 
 #include "inner_loops.h"
 
-// The inner loops for 64-bit ARM, see inner_loops.h. NEON belongs to every such processor, so that
-// nothing need keep these files' instructions from others.
+// The NEON inner loops, by file; neon.cpp makes a table of them.
 namespace bdnet::neon {
 
-// Filters are tiled by 64, four vectors of bytes; a code is eight signs as they are packed.
-inline constexpr std::int64_t kFilterTile = 64;
-inline constexpr std::int64_t kChannelTile = 16;
+inline constexpr std::int64_t kFilterTile = 64;   // four vectors of bytes
+inline constexpr std::int64_t kChannelTile = 16;  // depth-wise, channels to a vector of bytes
 
 void encode_signs(const float* x, std::int64_t count, std::uint8_t* codes) noexcept;
 void binarise(const float* x, const float* shift, std::int64_t pixels, std::int64_t channels,

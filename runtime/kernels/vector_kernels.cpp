@@ -599,5 +599,8 @@ const Kernels& vector_kernels() noexcept {
 #ifdef BDNET_HAS_AVX2
 const Kernels& avx2_kernels() noexcept { return vector_kernels<avx2::kInnerLoops>(); }
 #endif
+#ifdef BDNET_HAS_NEON
+const Kernels& neon_kernels() noexcept { return vector_kernels<neon::kInnerLoops>(); }
+#endif
 
 }  // namespace bdnet
