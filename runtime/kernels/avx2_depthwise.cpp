@@ -82,7 +82,7 @@ void depthwise_row(const DepthwiseRow& row, float* y) noexcept {
 void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t step) noexcept {
   for (std::int64_t first = 0; first < row.channels; first += kChannelTile) {
     sum_row(row, first, [&](std::int64_t ox, __m256i values, bool) noexcept {
-      _mm256_store_si256(reinterpret_cast<__m256i*>(sums + ox * step + first), values);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + ox * step + first), values);
     });
   }
 }

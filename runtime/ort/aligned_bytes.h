@@ -7,6 +7,12 @@
 
 namespace bdnet::ort {
 
+inline constexpr std::int64_t kCacheLine = 64;
+
+inline constexpr std::int64_t round_to_cache_line(std::int64_t bytes) noexcept {
+  return (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+}
+
 // Bytes that begin on a cache line, for weights as the kernels arrange them.
 class AlignedBytes {
  public:
@@ -18,7 +24,7 @@ class AlignedBytes {
   std::byte* data() const noexcept { return bytes_.get(); }
 
  private:
-  static constexpr std::align_val_t kAlignment{64};
+  static constexpr std::align_val_t kAlignment{kCacheLine};
   struct Free {
     void operator()(std::byte* bytes) const noexcept { ::operator delete(bytes, kAlignment); }
   };

@@ -11,6 +11,8 @@
 #include "failure.h"
 #include "library_info_op.h"
 #include "ordered_conv_op.h"
+#include "ordered_stem_op.h"
+#include "separable_block_op.h"
 #include "sign_conv_op.h"
 
 namespace bdnet::ort {
@@ -24,12 +26,16 @@ class Registry {
         ternary_conv_(api),
         ordered_conv_(api),
         ordered_average_pool_(api),
+        ordered_stem_(api),
+        separable_block_(api),
         library_info_(api) {
     check(api, api.CreateCustomOpDomain("ai.bdnet", &domain_));
     for (const OrtCustomOp* op : {static_cast<const OrtCustomOp*>(&binary_conv_),
                                   static_cast<const OrtCustomOp*>(&ternary_conv_),
                                   static_cast<const OrtCustomOp*>(&ordered_conv_),
                                   static_cast<const OrtCustomOp*>(&ordered_average_pool_),
+                                  static_cast<const OrtCustomOp*>(&ordered_stem_),
+                                  static_cast<const OrtCustomOp*>(&separable_block_),
                                   static_cast<const OrtCustomOp*>(&library_info_)}) {
       check(api, api.CustomOpDomain_Add(domain_, op));
     }
@@ -42,6 +48,8 @@ class Registry {
   CustomOp<TernaryConv> ternary_conv_;
   CustomOp<OrderedConv> ordered_conv_;
   CustomOp<OrderedAveragePool> ordered_average_pool_;
+  CustomOp<OrderedStem> ordered_stem_;
+  CustomOp<SeparableBlock> separable_block_;
   CustomOp<LibraryInfo> library_info_;
   OrtCustomOpDomain* domain_ = nullptr;
 };

@@ -4,17 +4,13 @@
 #include <string>
 
 #include "bdnet/dispatch.h"
+#include "packed_weights.h"
 
 namespace bdnet::ort {
 namespace {
 
 ConvAttributes read_attributes(const Node& node, int planes) {
-  const std::int64_t packing = node.integer("packing_version");
-  if (packing != kPackingVersion) {
-    node.label().fail("attribute 'packing_version' has the value " + std::to_string(packing) +
-                      ", expected " + std::to_string(kPackingVersion) +
-                      "; export the model again, or install the bdnet that it was made with");
-  }
+  require_packing_version(node);
   ConvAttributes attributes;
   attributes.kernel_shape = node.integers<2>("kernel_shape");
   attributes.strides = node.integers<2>("strides");
@@ -53,27 +49,8 @@ SignConv::SignConv(const OrtApi& api, const OrtKernelInfo* info, const Node& nod
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   node.require_type(1, "the packed weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
   attributes_ = read_attributes(node, planes);
-  load_weights(node.constant(1, "the packed weights"));
-}
-
-void SignConv::load_weights(const ConstantTensor& packed) {
-  label_.require(check_packed_shape(attributes_, packed.dims, &filters_));
-  const std::int64_t bits = attributes_.filter_size();
-  const std::int64_t bytes = packed_bytes(bits);
-  const auto* plane0 = static_cast<const std::uint8_t*>(packed.data);
-  const auto* plane1 = plane0 + filters_ * bytes;
-  std::vector<Sign> weights(static_cast<std::size_t>(filters_ * bits));
-  for (std::int64_t m = 0; m < filters_; ++m) {
-    Sign* filter = weights.data() + m * bits;
-    if (attributes_.planes == 1) {
-      unpack_binary(plane0 + m * bytes, bits, filter);
-    } else {
-      unpack_ternary(plane0 + m * bytes, plane1 + m * bytes, bits, filter);
-    }
-  }
-  const Kernels& kernels = active_kernels();
-  tiled_weights_ = AlignedBytes(kernels.tiled_bytes(attributes_, filters_));
-  kernels.tile_sign_filters(attributes_, filters_, weights.data(), tiled_weights_.data());
+  tiled_weights_ =
+      load_packed_weights(label_, node.constant(1, "the packed weights"), attributes_, &filters_);
 }
 
 void SignConv::compute(OrtKernelContext* context) const {

@@ -8,7 +8,6 @@
 
 #include "aligned_bytes.h"
 #include "bdnet/convolution.h"
-#include "bdnet/packing.h"
 #include "node.h"
 #include "run_context.h"
 #include "shape_inference.h"
@@ -29,8 +28,6 @@ class SignConv {
   static void infer_shape(ShapeInference& inference, int planes);
 
  private:
-  void load_weights(const ConstantTensor& packed);
-
   const OrtApi& api_;
   Allocator allocator_;
   NodeLabel label_;

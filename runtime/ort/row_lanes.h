@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+namespace bdnet::ort {
+
+// Scratch memory for rows that threads take one at a time, where a row goes faster after the one
+// before it in the same scratch memory.
+//
+// ONNX Runtime hands each thread some rows in sequence, but says neither which thread it is nor
+// where its rows end. So there are as many lanes as threads can run at once; a lane remembers the
+// row that would continue it, and whoever comes with that row gets it. Others take a lane that is
+// idle, and begin anew.
+class RowLanes {
+ public:
+  // memory: `count` times `bytes`.
+  RowLanes(std::byte* memory, std::int64_t bytes, std::int64_t count)
+      : memory_(memory),
+        bytes_(bytes),
+        count_(count),
+        next_(new std::atomic<std::int64_t>[static_cast<std::size_t>(count)]) {
+    for (std::int64_t lane = 0; lane < count_; ++lane) next(lane).store(kFresh);
+  }
+
+  // How many lanes are worth having for that many rows.
+  static std::int64_t useful_count(std::int64_t rows) noexcept {
+    const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    return rows < threads ? rows : (threads < 1 ? 1 : threads);
+  }
+
+  // Calls body(scratch, resumes) for a row.
+  template <typename Body>
+  void run(std::int64_t row, const Body& body) noexcept {
+    static_assert(noexcept(body(memory_, true)));
+    bool resumes = true;
+    std::int64_t lane = claim([row](std::int64_t next) { return next == row; });
+    while (lane < 0) {  // more threads than lanes wait for their turn
+      resumes = false;
+      lane = claim([](std::int64_t next) { return next == kFresh; });
+      if (lane < 0) lane = claim([](std::int64_t next) { return next != kBusy; });
+      if (lane < 0) std::this_thread::yield();
+    }
+    body(memory_ + lane * bytes_, resumes);
+    next(lane).store(row + 1, std::memory_order_release);
+  }
+
+ private:
+  static constexpr std::int64_t kFresh = -1;
+  static constexpr std::int64_t kBusy = -2;
+
+  std::atomic<std::int64_t>& next(std::int64_t lane) noexcept {
+    return next_[static_cast<std::size_t>(lane)];
+  }
+
+  // The first lane whose next row is wanted, now busy; -1 if there is none.
+  template <typename Wanted>
+  std::int64_t claim(const Wanted& wanted) noexcept {
+    for (std::int64_t lane = 0; lane < count_; ++lane) {
+      std::int64_t seen = next(lane).load(std::memory_order_relaxed);
+      if (wanted(seen) &&
+          next(lane).compare_exchange_strong(seen, kBusy, std::memory_order_acquire)) {
+        return lane;
+      }
+    }
+    return -1;
+  }
+
+  std::byte* memory_;
+  std::int64_t bytes_;
+  std::int64_t count_;
+  std::unique_ptr<std::atomic<std::int64_t>[]> next_;
+};
+
+}  // namespace bdnet::ort
