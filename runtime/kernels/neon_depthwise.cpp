@@ -13,35 +13,35 @@ namespace {
 template <typename Finish>
 void sum_row(const DepthwiseRow& row, std::int64_t first, const Finish& finish) noexcept {
   const std::int8_t* filters = row.filters + first;
+  // Copied, since for all the compiler knows what finish() writes could be `row`.
+  const std::int64_t width = row.width;
+  const std::int64_t pixel_step = row.pixel_step;
+  const std::int64_t column_step = row.column_step;
   if (row.kernel_height == 3 && row.kernel_width == 3) {
     // The kernel that nearly every layer has: its nine weights stay in registers.
     int8x16_t weights[9];
     for (int tap = 0; tap < 9; ++tap) weights[tap] = vld1q_s8(filters + tap * row.filter_step);
-    const std::int8_t* top = row.rows[0] + first;
-    const std::int8_t* middle = row.rows[1] + first;
-    const std::int8_t* bottom = row.rows[2] + first;
-    for (std::int64_t ox = 0; ox < row.width; ++ox) {
+    const std::int8_t* rows[] = {row.rows[0] + first, row.rows[1] + first, row.rows[2] + first};
+    for (std::int64_t ox = 0; ox < width; ++ox) {
       int8x16_t sums = vdupq_n_s8(0);
-      for (int kx = 0; kx < 3; ++kx) {
-        const std::int64_t at = ox * row.pixel_step + kx * row.column_step;
-        sums = vmlaq_s8(sums, weights[kx], vld1q_s8(top + at));
-        sums = vmlaq_s8(sums, weights[3 + kx], vld1q_s8(middle + at));
-        sums = vmlaq_s8(sums, weights[6 + kx], vld1q_s8(bottom + at));
+      for (int tap = 0; tap < 9; ++tap) {
+        sums = vmlaq_s8(sums, weights[tap], vld1q_s8(rows[tap / 3] + tap % 3 * column_step));
       }
       finish(ox, sums, false);
+      for (const std::int8_t*& at : rows) at += pixel_step;
     }
     return;
   }
   const std::int64_t taps = row.kernel_height * row.kernel_width;
-  for (std::int64_t ox = 0; ox < row.width; ++ox) {
+  for (std::int64_t ox = 0; ox < width; ++ox) {
     for (std::int64_t begin = 0; begin < taps; begin += kMostBlockTaps) {
       const std::int64_t end = least(begin + kMostBlockTaps, taps);
       int8x16_t sums = vdupq_n_s8(0);
       for (std::int64_t tap = begin; tap < end; ++tap) {
         const std::int8_t* signs =
-            row.rows[tap / row.kernel_width] + first + tap % row.kernel_width * row.column_step;
+            row.rows[tap / row.kernel_width] + first + tap % row.kernel_width * column_step;
         sums = vmlaq_s8(sums, vld1q_s8(filters + tap * row.filter_step),
-                        vld1q_s8(signs + ox * row.pixel_step));
+                        vld1q_s8(signs + ox * pixel_step));
       }
       finish(ox, sums, begin > 0);
     }
@@ -73,7 +73,7 @@ void depthwise_row(const DepthwiseRow& row, float* y) noexcept {
 
 void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t step) noexcept {
   for (std::int64_t first = 0; first < row.channels; first += kChannelTile) {
-    sum_row(row, first, [&](std::int64_t ox, int8x16_t values, bool) noexcept {
+    sum_row(row, first, [=](std::int64_t ox, int8x16_t values, bool) noexcept {
       vst1q_s8(sums + ox * step + first, values);
     });
   }
