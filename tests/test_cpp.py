@@ -29,22 +29,27 @@ def test_cpp(built: None) -> None:
     print(tested.stdout)
 
 
-def avx2_objects(objects: dict[str, str]) -> dict[str, str]:
-    found = {name: text for name, text in objects.items() if name.startswith("avx2_")}
+def vector_objects(objects: dict[str, str]) -> dict[str, str]:
+    """Those of the files that are compiled for more than any x86-64 processor has."""
+    found = {name: text for name, text in objects.items() if re.match("avx(2|512)_", name)}
     if not found:
         pytest.skip(f"the compiler does not target x86-64 but {platform.machine()}")
     return found
 
 
-def test_only_the_avx2_files_have_avx2_instructions(built: None) -> None:
+def test_only_the_files_of_an_instruction_set_have_its_instructions(built: None) -> None:
     objects = inspect(KERNELS, "objdump", "--disassemble", "--no-show-raw-insn")
-    avx2 = avx2_objects(objects)
-    assert [name for name, text in objects.items() if "%ymm" in text] == list(avx2)
+    vectors = vector_objects(objects)
+    # %zmm and %k are AVX-512's; %ymm is AVX's, and AVX-512's too.
+    wide = {name for name, text in objects.items() if re.search("%ymm|%zmm|%k[0-7]", text)}
+    assert wide == vectors.keys()
+    widest = {name for name, text in objects.items() if re.search("%zmm|%k[0-7]", text)}
+    assert widest == {name for name in vectors if name.startswith("avx512_")}
 
 
-def test_the_avx2_files_share_no_function_with_others(built: None) -> None:
+def test_the_files_of_an_instruction_set_share_no_function_with_others(built: None) -> None:
     """A weak one could take the place of the same function in a file for any processor."""
-    for name, text in avx2_objects(inspect(KERNELS, "nm", "--demangle", "--defined-only")).items():
+    for name, text in vector_objects(inspect(KERNELS, "nm", "--demangle", "--defined-only")).items():
         weak = re.findall(r"^[0-9a-f]+ [VvWwu] (.*)$", text, re.MULTILINE)
         # A pointer of the C++ library's own, no code.
         assert set(weak) <= {"DW.ref.__gxx_personality_v0"}, name

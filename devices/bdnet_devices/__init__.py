@@ -1,6 +1,16 @@
 """bdnet_devices: where models are measured. The device ``local`` is this machine."""
 
-from bdnet_devices.device import Device
+from bdnet_devices.device import Device, TurnTaker
 from bdnet_devices.local import LocalDevice
+from bdnet_devices.ratios import Ratio, round_medians
+from bdnet_devices.turns import Contestant, take_turns
 
-__all__ = ["Device", "LocalDevice"]
+__all__ = [
+    "Contestant",
+    "Device",
+    "LocalDevice",
+    "Ratio",
+    "TurnTaker",
+    "round_medians",
+    "take_turns",
+]

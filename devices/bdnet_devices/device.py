@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from bdnet_runtime.benchmark import BenchmarkOptions
 
 Progress = Callable[[str, float], None]
 """Called with the stage and the fraction of it that is done, 0 to 1."""
+
+
+class TurnTaker(Protocol):
+    """A process on a device that has loaded a model, is warm, and waits for its turns.
+
+    A context: at its end the process has ended too, however it came to that.
+    """
+
+    def turn(self, seconds: float) -> None:
+        """Measures for ``seconds``, while this waits. The samples are in the result."""
+
+    def finish(self) -> dict[str, Any]:
+        """Ends the process. Returns the result of all turns, as `Device.benchmark` does."""
+
+    def __enter__(self) -> TurnTaker: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 class Device(Protocol):
@@ -24,6 +47,17 @@ class Device(Protocol):
 
         Returns:
             The result of ``python -m bdnet_runtime.benchmark``, which documents it.
+
+        Raises:
+            InputError: the model cannot be measured, in the sentence of that process.
+        """
+
+    def start(
+        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
+    ) -> TurnTaker:
+        """Starts a fresh process on the device that measures ``model`` in turns.
+
+        Returns when it is warm. ``options.seconds`` is not used: each turn has its own.
 
         Raises:
             InputError: the model cannot be measured, in the sentence of that process.

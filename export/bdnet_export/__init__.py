@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bdnet_export.inspection import Inspection, inspect
     from bdnet_export.report import Check, ValidationReport
     from bdnet_export.source import Source, load_source
+    from bdnet_export.speed import Setting, SpeedComparison, compare_speed
     from bdnet_export.validation import validate
 
 __all__ = [
@@ -16,8 +17,11 @@ __all__ = [
     "ExportResult",
     "ImageSet",
     "Inspection",
+    "Setting",
     "Source",
+    "SpeedComparison",
     "ValidationReport",
+    "compare_speed",
     "export",
     "inspect",
     "load_images",
@@ -31,8 +35,11 @@ _HOMES = {
     "ExportResult": "exporter",
     "ImageSet": "images",
     "Inspection": "inspection",
+    "Setting": "speed",
     "Source": "source",
+    "SpeedComparison": "speed",
     "ValidationReport": "report",
+    "compare_speed": "speed",
     "export": "exporter",
     "inspect": "inspection",
     "load_images": "images",

@@ -1,5 +1,8 @@
 """The operators' bodies as they stand in a file: functions of the model, at the model's opset.
 
+A body in a file calls no other function: what opset.py calls is inlined here, by onnx's inliner,
+for the reason that opset.py gives.
+
 onnxscript keeps the variables that a loop carries in a set, so their order, and with it the names
 of values, differs from process to process. The same model must give the same bytes, so bodies are
 put into one form here: carried variables in the order of their names, values named in the order in
@@ -9,11 +12,13 @@ which they are computed, nodes after their values.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import onnx
+import onnx.inliner
 from onnx import FunctionProto, NodeProto
 
-from bdnet_export.opset import DOMAIN, OPERATORS
+from bdnet_export.opset import DOMAIN, OPERATORS, PARTS, VERSION
 
 
 def operator_bodies(opset: int) -> dict[str, FunctionProto]:
@@ -24,7 +29,7 @@ def operator_bodies(opset: int) -> dict[str, FunctionProto]:
     """
     bodies = {}
     for operator in OPERATORS:
-        body = _canonical(operator.to_function_proto())
+        body = _canonical(_flat_body(operator.name))
         del body.opset_import[:]
         body.opset_import.append(onnx.helper.make_opsetid("", opset))
         bodies[operator.name] = body
@@ -40,6 +45,19 @@ def foreign_bodies(model: onnx.ModelProto) -> list[str]:
         for function in model.functions
         if function.domain == DOMAIN and function != ours.get(function.name)
     ]
+
+
+@cache
+def _flat_body(name: str) -> FunctionProto:
+    """The body of one operator with every call in it replaced by what is called."""
+    functions = [function.to_function_proto() for function in (*OPERATORS, *PARTS)]
+    graph = onnx.helper.make_graph([], "no nodes: the functions are what is wanted", [], [])
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid(DOMAIN, VERSION)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, functions=functions)
+    others = [(function.domain, function.name) for function in functions if function.name != name]
+    body: FunctionProto
+    (body,) = onnx.inliner.inline_selected_functions(model, others).functions
+    return body
 
 
 def _canonical(function: FunctionProto) -> FunctionProto:
@@ -61,6 +79,7 @@ def _rename(nodes: list[NodeProto], names: dict[str, str], taken: set[str]) -> N
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
                 graph = attribute.g
+                graph.name = attribute.name
                 inner = dict(names)
                 for value in graph.input:
                     old, value.name = value.name, _fresh(value.name, taken)
@@ -89,7 +108,7 @@ def _sort_carried(loop: NodeProto) -> None:
 
 
 def _fresh(name: str, taken: set[str]) -> str:
-    base = re.sub(r"_\d+$", "", name)
+    base = re.sub(r"(_+\d+)+$", "", name)
     candidate, count = base, 1
     while candidate in taken:
         count += 1

@@ -18,7 +18,7 @@ import bdnet_runtime
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
 from bdnet_export.metadata import ModelMetadata
-from bdnet_export.model_file import with_outputs
+from bdnet_export.model_file import fused_blocks, with_outputs
 from bdnet_export.report import Check
 from bdnet_runtime.session import reason
 
@@ -53,6 +53,7 @@ class FileRun:
         self.label = label
         self._path = path
         self._proto, self._metadata, self._use_library = proto, metadata, use_library
+        self._blocks = fused_blocks(proto)
         self._session = self._create([metadata.features])
         self._image = proto.graph.input[0].name
         self._logits = proto.graph.output[0].name
@@ -130,7 +131,7 @@ class FileRun:
         ]
 
     def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
-        """The first layer whose output differs on ``image``, and how it differs."""
+        """The first layer or fused block whose output differs on ``image``, and how it differs."""
         layers = self._metadata.layers
         with _captured(deployed, layers) as outputs, torch.no_grad():
             deployed(torch.from_numpy(image))
@@ -141,11 +142,13 @@ class FileRun:
             if wrong.any():
                 y, x, c = (int(i) for i in np.argwhere(wrong)[0])
                 channels = int(wrong.any(axis=(0, 1)).sum())
-                return layer, (
-                    f"{layer}: {int(wrong.sum()):,} of {wrong.size:,} values differ on image "
+                name = self._blocks.get(layer, layer)
+                return name, (
+                    f"{name}: {int(wrong.sum()):,} of {wrong.size:,} values differ on image "
                     f"{self.failing_image}, in {channels} of {wrong.shape[2]} channels; first at "
                     f"row {y}, column {x}, channel {c}: expected {float(expected[0, y, x, c])!r}, "
                     f"got {float(values[0, y, x, c])!r}"
+                    + ("; its two units are fused" if layer in self._blocks else "")
                 )
         return None, (
             f"the features differ on image {self.failing_image}, but with every layer's output "

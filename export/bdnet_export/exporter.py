@@ -23,8 +23,10 @@ import torch
 import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing
 from bdnet.models.base import BDNet
+from bdnet_export import fusion
 from bdnet_export.bodies import operator_bodies
 from bdnet_export.metadata import ModelMetadata
+from bdnet_export.model_file import layers_in_file
 from bdnet_export.naming import name_by_module
 from bdnet_export.opset import DOMAIN, VERSION
 from bdnet_export.translation import translation_table
@@ -42,7 +44,8 @@ class ExportResult:
 
     Args:
         bytes: the file's size; ``seconds``: from the model to the file.
-        nodes: in the graph; ``custom_nodes``: those of ``ai.bdnet``.
+        nodes: in the graph; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
+            them that stand for several nodes of the unfused file.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class ExportResult:
     seconds: float
     nodes: int
     custom_nodes: int
+    fused_nodes: int
     fallback: bool
     opset: int
 
@@ -63,6 +67,7 @@ def export(
     batch: int = 1,
     opset: int = 18,
     fallback: bool = True,
+    fuse: bool = True,
     preprocessing: Preprocessing | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
@@ -77,6 +82,8 @@ def export(
         dynamic_batch: leaves the batch open; otherwise it is ``batch``.
         opset: of the standard operators, 18 to 23.
         fallback: attaches the operators' bodies, so that the file runs without our library.
+        fuse: makes one operator of each block and of the stem, which runs faster and gives the
+            same bits; without it every unit's output is a value of the file.
         preprocessing: noted in the metadata.
         progress: called with a few words at the beginning of each stage.
 
@@ -103,15 +110,17 @@ def export(
     _require_fit(deployed, input_shape)
     tell("tracing with torch.export and torch.onnx")
     traced = _trace(deployed, input_shape, None if dynamic_batch else batch, opset)
-    tell("naming, attaching operator bodies, checking")
+    tell("naming, fusing, attaching operator bodies, checking")
+    fused = _prepare(traced, deployed, fuse)
+    proto = _finish(traced, type(model).__name__, opset, fallback)
     metadata = ModelMetadata(
         bdnet.__version__,
         {"model": type(model).__name__, "config": model.config},
         deployed.digest(),
-        tuple(deployed.layers()),
+        layers_in_file(proto, deployed.layers()),
         preprocessing,
     )
-    proto = _finish(traced, deployed, metadata, opset, fallback)
+    onnx.helper.set_model_props(proto, metadata.to_properties())
     onnx.checker.check_model(proto, full_check=True)
     content = proto.SerializeToString(deterministic=True)
     part = path.with_name(path.name + ".part")
@@ -128,6 +137,7 @@ def export(
         time.perf_counter() - started,
         len(proto.graph.node),
         sum(node.domain == DOMAIN for node in proto.graph.node),
+        fused,
         fallback,
         opset,
     )
@@ -182,18 +192,21 @@ def _trace(
     return program.model
 
 
-def _finish(
-    model: ir.Model, deployed: DeployedNet, metadata: ModelMetadata, opset: int, fallback: bool
-) -> onnx.ModelProto:
+def _prepare(model: ir.Model, deployed: DeployedNet, fuse: bool) -> int:
+    """Names, fuses and cleans the traced graph; returns how many fused nodes it has."""
     name_by_module(model.graph, deployed.layers())
+    fused = fusion.fuse(model) if fuse else 0
     _strip(model)
-    model.graph.name = metadata.network["model"]
-    model.producer_name, model.producer_version = "bdnet", metadata.version
+    return fused
+
+
+def _finish(model: ir.Model, name: str, opset: int, fallback: bool) -> onnx.ModelProto:
+    model.graph.name = name
+    model.producer_name, model.producer_version = "bdnet", bdnet.__version__
     model.ir_version = _IR_VERSION
     model.opset_imports.clear()
     model.opset_imports.update({"": opset, DOMAIN: VERSION})
     model.functions.clear()
-    model.metadata_props.update(metadata.to_properties())
     proto = ir.serde.serialize_model(model)
     if fallback:
         used = {node.op_type for node in model.graph if node.domain == DOMAIN}

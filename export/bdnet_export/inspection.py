@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from bdnet import InputError
 from bdnet.count import BINARY_OPS_PER_FLOP
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
-from bdnet_export.opset import DOMAIN
+from bdnet_export.opset import DOMAIN, SeparableBlock
 
 Shape = tuple[int | str | None, ...]
+Weights = Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -154,34 +155,52 @@ def _attribute(node: onnx.NodeProto, name: str) -> Any:
     return next(onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name)
 
 
-def _sign_conv_work(node: onnx.NodeProto, weight: Shape) -> int:
-    """Binary multiply-adds for one value of the output."""
-    planes = 2 if len(weight) == 3 else 1
+def _sign_conv_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
+    planes = len(weights[1]) - 1
     kernel_height, kernel_width = (int(k) for k in _attribute(node, "kernel_shape"))
-    return planes * kernel_height * kernel_width * int(_attribute(node, "channels"))
+    return values * planes * kernel_height * kernel_width * int(_attribute(node, "channels"))
 
 
-def _ordered_conv_work(node: onnx.NodeProto, weight: Shape) -> int | None:
-    return _product(weight[:3])
+def _separable_block_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
+    depthwise, pointwise = (weights[_BLOCK_INPUTS.index(f"{role}_weight")] for role in _ROLES)
+    channels = int(_attribute(node, "channels"))
+    pixels = values // pointwise[-2]
+    kernel_height, kernel_width = (int(k) for k in _attribute(node, "kernel_shape"))
+    first = pixels * channels * (len(depthwise) - 1) * kernel_height * kernel_width
+    return first + values * (len(pointwise) - 1) * channels
 
 
-def _conv_work(node: onnx.NodeProto, weight: Shape) -> int | None:
-    return _product(weight[1:])
+def _ordered_conv_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
+    return values * math.prod(weights[1][:3])
 
 
-def _matmul_work(node: onnx.NodeProto, weight: Shape) -> int | None:
+def _conv_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
+    return values * math.prod(weights[1][1:])
+
+
+def _matmul_work(node: onnx.NodeProto, weights: Weights, values: int) -> int | None:
     transposed = any(a.name == "transB" and a.i for a in node.attribute)
-    return _product((weight[1] if transposed else weight[0],)) if len(weight) == 2 else None
+    weight = weights[1]
+    return values * weight[1 if transposed else 0] if len(weight) == 2 else None
 
 
-_WORK: dict[str, Callable[[onnx.NodeProto, Shape], int | None]] = {
+_ROLES = ("depthwise", "pointwise")
+_BLOCK_INPUTS = tuple(SeparableBlock.to_function_proto().input)
+
+_WORK: dict[str, Callable[[onnx.NodeProto, Weights, int], int | None]] = {
     "BinaryConv": _sign_conv_work,
     "TernaryConv": _sign_conv_work,
+    "SeparableBlock": _separable_block_work,
     "OrderedConv": _ordered_conv_work,
+    "OrderedStem": _ordered_conv_work,
     "Conv": _conv_work,
     "Gemm": _matmul_work,
     "MatMul": _matmul_work,
 }
+"""Multiply-adds of one image, from the shapes of the constants (none: not a constant) by their
+place among the inputs, and the number of values of the output."""
+
+_BINARY = ("BinaryConv", "TernaryConv", "SeparableBlock")
 
 
 def _layer(
@@ -195,11 +214,11 @@ def _layer(
     output = shapes.get(node.output[0], ())
     work: int | None = 0
     if node.op_type in _WORK:
-        weight = constants.get(node.input[1])
+        weights = [tuple(constants[name].dims) if name in constants else () for name in node.input]
         values = _product(output[1:])
-        each = None if weight is None else _WORK[node.op_type](node, tuple(weight.dims))
-        work = None if values is None or each is None else values * each
-    binary = node.op_type in ("BinaryConv", "TernaryConv")
+        known = values is not None and node.input[1] in constants
+        work = _WORK[node.op_type](node, weights, values or 0) if known else None
+    binary = node.op_type in _BINARY
     return Layer(
         name=node.name,
         operator=f"{node.domain}.{node.op_type}" if node.domain else node.op_type,

@@ -24,7 +24,8 @@ class ModelMetadata:
         network: {"model": class, "config": arguments}.
         constants_sha256: digest of the deployment form's constants (`DeployedNet.digest`).
         layers: paths of the modules of the binary body, stem first; the value of the same name is
-            that module's output. The last one's are the features.
+            that module's output. A unit inside a fused block has none and is left out. The last
+            one's are the features.
         preprocessing: from image bytes to the input, where the checkpoint knows it.
     """
 

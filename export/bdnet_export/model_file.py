@@ -12,6 +12,7 @@ import onnx
 
 from bdnet import InputError
 from bdnet.deployment import constants_digest
+from bdnet_export.opset import DOMAIN
 
 
 def load_model(path: Path) -> onnx.ModelProto:
@@ -63,3 +64,31 @@ def fixed_batch(proto: onnx.ModelProto) -> int | None:
     """The batch of the file's first input, or None where it is open."""
     dim = proto.graph.input[0].type.tensor_type.shape.dim[0]
     return dim.dim_value if dim.HasField("dim_value") else None
+
+
+def fused_blocks(proto: onnx.ModelProto) -> dict[str, str]:
+    """The file's fused blocks: path of each by the value it puts out, its point-wise unit's."""
+    return {
+        node.output[0]: node.output[0].rpartition(".")[0]
+        for node in proto.graph.node
+        if node.domain == DOMAIN and node.op_type == "SeparableBlock"
+    }
+
+
+def layers_in_file(proto: onnx.ModelProto, layers: Sequence[str]) -> tuple[str, ...]:
+    """Those of a network's ``layers`` that the file has, which are all not inside fused blocks."""
+    inside = {f"{block}.depthwise" for block in fused_blocks(proto).values()}
+    return tuple(layer for layer in layers if layer not in inside)
+
+
+def image_shape(proto: onnx.ModelProto, path: Path) -> tuple[int, int, int]:
+    """(C, H, W) of what the file at ``path`` reads. Raises `InputError` where it is not fixed."""
+    dims = proto.graph.input[0].type.tensor_type.shape.dim if proto.graph.input else []
+    shape = tuple(dim.dim_value for dim in dims[1:])  # 0 where it is open
+    if len(shape) != 3 or min(shape) < 1:
+        raise InputError(
+            f"the input of {path} has no fixed channels, height and width; expected "
+            "[N, C, H, W] of which N alone may be open, as 'bdnet-export export' writes it"
+        )
+    channels, height, width = shape
+    return channels, height, width

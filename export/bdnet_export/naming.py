@@ -43,3 +43,8 @@ def name_by_module(graph: ir.Graph, layers: Sequence[str]) -> None:
                 value.name = node.name if index == 0 else f"{node.name}#{index}"
     for layer in layers:
         last[layer].outputs[0].name = layer
+
+
+def is_module_output(name: str | None) -> bool:
+    """Whether `name_by_module` gave a value this name because a layer returns it."""
+    return name is not None and "/" not in name

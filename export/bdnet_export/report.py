@@ -23,7 +23,8 @@ class ValidationReport:
         inputs: what the images were.
         values_compared, values_different: values of the features that leave the body, over both
             ways of running the file.
-        first_difference: path of the first layer whose output differs, found by computing;
+        first_difference: path of the first layer, or of the first block where its units are
+            fused, whose output differs, found by computing;
             "head" if the logits alone are outside their tolerance.
         max_logit_error: largest |difference| of a logit over max |logit| of its image.
         accuracy_pytorch, accuracy_onnx: share of images classified right by the trained network

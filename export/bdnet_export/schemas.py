@@ -14,7 +14,7 @@ from onnx.defs import OpSchema
 from onnx.shape_inference import InferenceContext, InferenceError
 from onnxscript import OnnxFunction
 
-from bdnet_export.opset import DOMAIN, OPERATORS, VERSION
+from bdnet_export.opset import DOMAIN, OPERATORS, VERSION, SeparableBlock
 
 _ELEMENT_TYPES = {"FLOAT": "tensor(float)", "UINT8": "tensor(uint8)"}
 
@@ -94,15 +94,13 @@ def _sign_conv(name: str, planes: int) -> Callable[[InferenceContext], None]:
     return infer
 
 
-def _ordered_conv(ctx: InferenceContext) -> None:
-    x, weight = _shape(ctx, 0), _shape(ctx, 1)
-    if x is None or weight is None:
-        return
-    _require_rank("OrderedConv", "x", x, 4)
-    _require_rank("OrderedConv", "weight", weight, 4)
+def _ordered_conv_shape(ctx: InferenceContext, name: str, x: list[Dim]) -> list[Dim]:
+    """Of the convolution of x [N, H, W, C] with the second input."""
+    weight = _shape(ctx, 1)
+    assert weight is not None
+    _require_rank(name, "weight", weight, 4)
     if not isinstance(weight[0], int) or not isinstance(weight[1], int):
-        _set_output(ctx, [x[0], None, None, weight[3]])
-        return
+        return [x[0], None, None, weight[3]]
     windows = _windows(
         x,
         [weight[0], weight[1]],
@@ -110,7 +108,15 @@ def _ordered_conv(ctx: InferenceContext) -> None:
         _ints(ctx, "pads"),
         _ints(ctx, "dilations"),
     )
-    _set_output(ctx, [x[0], *windows, weight[3]])
+    return [x[0], *windows, weight[3]]
+
+
+def _ordered_conv(ctx: InferenceContext) -> None:
+    x, weight = _shape(ctx, 0), _shape(ctx, 1)
+    if x is None or weight is None:
+        return
+    _require_rank("OrderedConv", "x", x, 4)
+    _set_output(ctx, _ordered_conv_shape(ctx, "OrderedConv", x))
 
 
 def _ordered_average_pool(ctx: InferenceContext) -> None:
@@ -125,11 +131,77 @@ def _ordered_average_pool(ctx: InferenceContext) -> None:
     _set_output(ctx, [x[0], *windows, x[3]])
 
 
+_BLOCK_INPUTS = tuple(SeparableBlock.to_function_proto().input)
+
+
+def _separable_block(ctx: InferenceContext) -> None:
+    shapes = {name: _shape(ctx, place) for place, name in enumerate(_BLOCK_INPUTS)}
+    x = shapes.pop("x")
+    weights = {name: shapes.pop(name) for name in ("depthwise_weight", "pointwise_weight")}
+    depthwise, pointwise = weights["depthwise_weight"], weights["pointwise_weight"]
+    if x is None or depthwise is None or pointwise is None:
+        return
+    _require_rank("SeparableBlock", "x", x, 4)
+    channels = ctx.get_attribute("channels").i
+    kernel = _ints(ctx, "kernel_shape")
+    if isinstance(x[3], int) and x[3] != channels:
+        raise InferenceError(
+            f"{DOMAIN}.SeparableBlock: x has {x[3]} channels, the block is for {channels}"
+        )
+    needs = {"depthwise_weight": kernel[0] * kernel[1], "pointwise_weight": channels}
+    for name, shape in weights.items():
+        assert shape is not None
+        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] not in (2, None)):
+            raise InferenceError(
+                f"{DOMAIN}.SeparableBlock: {name} has shape {shape}; expected [filters, bytes] "
+                "or [2, filters, bytes]"
+            )
+        packed = -(-needs[name] // 8)
+        if isinstance(shape[-1], int) and shape[-1] != packed:
+            raise InferenceError(
+                f"{DOMAIN}.SeparableBlock: a filter of {name} has {shape[-1]} bytes; "
+                f"{needs[name]} bits need {packed}"
+            )
+    if isinstance(depthwise[-2], int) and depthwise[-2] != channels:
+        raise InferenceError(
+            f"{DOMAIN}.SeparableBlock: depthwise_weight has {depthwise[-2]} filters; "
+            f"expected one for each of {channels} channels"
+        )
+    for name, shape in shapes.items():
+        if shape is None:
+            continue
+        per = pointwise[-2] if name.startswith("pointwise_") else channels
+        expected = channels if name == "pointwise_shift" else per
+        if len(shape) != 1 or (
+            isinstance(shape[0], int)
+            and shape[0] != 1
+            and isinstance(expected, int)
+            and shape[0] != expected
+        ):
+            raise InferenceError(
+                f"{DOMAIN}.SeparableBlock: {name} has shape {shape}; expected [{expected}] or [1]"
+            )
+    windows = _windows(
+        x, kernel, _ints(ctx, "strides"), _ints(ctx, "pads"), _ints(ctx, "dilations")
+    )
+    _set_output(ctx, [x[0], *windows, pointwise[-2]])
+
+
+def _ordered_stem(ctx: InferenceContext) -> None:
+    image, weight = _shape(ctx, 0), _shape(ctx, 1)
+    if image is None or weight is None:
+        return
+    _require_rank("OrderedStem", "image", image, 4)
+    _set_output(ctx, _ordered_conv_shape(ctx, "OrderedStem", [image[i] for i in (0, 2, 3, 1)]))
+
+
 _INFERENCE: dict[str, Callable[[InferenceContext], None]] = {
     "BinaryConv": _sign_conv("BinaryConv", 1),
     "TernaryConv": _sign_conv("TernaryConv", 2),
     "OrderedConv": _ordered_conv,
     "OrderedAveragePool": _ordered_average_pool,
+    "SeparableBlock": _separable_block,
+    "OrderedStem": _ordered_stem,
 }
 
 

@@ -24,7 +24,13 @@ from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import Array, FileRun, TrainedAgainstDeployed
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
-from bdnet_export.model_file import file_digest, fixed_batch, load_model
+from bdnet_export.model_file import (
+    file_digest,
+    fixed_batch,
+    fused_blocks,
+    layers_in_file,
+    load_model,
+)
 from bdnet_export.report import Check, ValidationReport
 
 _BATCH = 16
@@ -54,10 +60,11 @@ def validate(
     proto = load_model(path)
     metadata = read_metadata(proto, path)
     deployed = bdnet.deploy(model)
-    if tuple(deployed.layers()) != metadata.layers:
+    if layers_in_file(proto, deployed.layers()) != metadata.layers:
         raise InputError(
             f"{path} was exported from another architecture "
-            f"({metadata.network.get('model')} with {len(metadata.layers)} layers) than the "
+            f"({metadata.network.get('model')} with "
+            f"{len(metadata.layers) + len(fused_blocks(proto))} layers) than the "
             f"network given ({type(model).__name__} with {len(deployed.layers())} layers)"
         )
     _require_fit(proto, path, image_set)

@@ -5,13 +5,22 @@ would see. Writes JSON lines to standard output: ``{"event": "progress", "stage"
 "fraction": ...}`` and, last, ``{"event": "result", "schema": 1, ...}`` with:
 
 - ``model``: path, bytes, sha256; ``input``: name, shape, dtype, fill; ``started``: UTC
+- ``batch``: images a run
 - ``threads``; ``use_library``; ``isa`` of the library's kernels, null without the library
 - ``load_ms``: creating the session; ``first_run_ms``; ``warmup_runs``
 - ``samples_ms``: every timed run, in order; ``latency_ms``: their summary
+- ``turns``: how many of the samples, in order, are of each turn; one turn without ``--turns``
+- ``profile``: time by layer (`bdnet_runtime.profile.Profile`), null without ``--profile``
 - ``images_per_second``: images over the sum of the samples
 - ``memory``: ``peak_bytes`` of the process; ``imports_bytes``: resident before the model was
   loaded; ``model_bytes``: the difference. The last two are null on a system without /proc.
 - ``versions``; ``host``: `bdnet_runtime.host.describe_host`
+
+With ``--turns`` several such processes can measure alternately: each writes ``{"event":
+"ready"}`` when it is warm and waits. A line with a number of seconds on standard input is its
+turn, answered by ``{"event": "turn", "samples_ms": [...]}``; the end of standard input is the end
+of the measurement, and the result follows. A turn begins with runs that are not timed, a fifth of
+its seconds and at least one, since the others have had the caches meanwhile.
 
 Exit status: 0, or 2 with one sentence on standard error.
 """
@@ -24,8 +33,10 @@ import json
 import math
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,10 +51,14 @@ from bdnet_runtime.info import info, versions
 from bdnet_runtime.latency import summarise
 from bdnet_runtime.memory import peak_bytes, resident_bytes
 from bdnet_runtime.model_input import model_input
+from bdnet_runtime.profile import read_profile
 from bdnet_runtime.session import create_session, reason, require_threads
 
 SCHEMA = 1
 MIN_SAMPLES = 10
+MAX_PROFILED_RUNS = 200  # a run leaves hundreds of events, and ONNX Runtime keeps a million
+TURN_WARMUP = 0.2  # of a turn's seconds
+MAX_BATCH = 65536
 SEED = 0
 # As `python -m bdnet_runtime.benchmark`, which however would search the working folder first, where
 # a user's platform.py would stand for the standard library's (and -P came with Python 3.11).
@@ -66,6 +81,9 @@ class BenchmarkOptions:
         warmup: untimed runs after the first.
         seconds: for how long to take samples; at least 10 are taken.
         use_library: with bdnet's kernels, or with the standard operators in the file.
+        batch: images a run; by default what the file fixes, otherwise 1.
+        isa: which of bdnet's kernels; by default what ``BDNET_ISA`` says, otherwise the best.
+        profile: time each layer as well, over at most 200 runs; they become slower by it.
 
     Raises:
         InputError: a value out of range.
@@ -75,48 +93,81 @@ class BenchmarkOptions:
     warmup: int = 10
     seconds: float = 5.0
     use_library: bool = True
+    batch: int | None = None
+    isa: str | None = None
+    profile: bool = False
 
     def __post_init__(self) -> None:
         require_threads(self.threads)
+        if self.batch is not None and not 1 <= self.batch <= MAX_BATCH:
+            raise InputError(f"batch is {self.batch}; expected 1 to {MAX_BATCH} images")
         if self.warmup < 0:
             raise InputError(f"warmup is {self.warmup}; expected 0 or more runs")
         if not (math.isfinite(self.seconds) and self.seconds > 0):
             raise InputError(f"seconds is {self.seconds}; expected a finite number above 0")
 
-    def command(self, python: str, model: str) -> list[str]:
-        """The command that measures ``model`` so, wherever ``python`` has bdnet_runtime."""
+    def command(self, python: str, model: str, turns: bool = False) -> list[str]:
+        """The command that measures ``model`` so, wherever ``python`` has bdnet_runtime.
+
+        With ``turns`` it waits for its turns, as the module says.
+        """
         return [
             *(python, "-c", _RUN),
             *("--threads", str(self.threads)),
             *("--warmup", str(self.warmup)),
             *("--seconds", str(self.seconds)),
             *(() if self.use_library else ("--no-library",)),
+            *(() if self.batch is None else ("--batch", str(self.batch))),
+            *(() if self.isa is None else ("--isa", self.isa)),
+            *(("--profile",) if self.profile else ()),
+            *(("--turns",) if turns else ()),
             *("--", model),
         ]
 
 
-def benchmark(model: Path, options: BenchmarkOptions, progress: Progress) -> dict[str, Any]:
+def benchmark(
+    model: Path,
+    options: BenchmarkOptions,
+    progress: Progress,
+    turns: Iterable[float] | None = None,
+) -> dict[str, Any]:
     """Measures ``model``; the module says what the result holds.
+
+    Args:
+        turns: the seconds of each turn, when it has come; without them one of
+            ``options.seconds``. A turn's event is written when it is over.
 
     Raises:
         InputError: the model cannot be loaded, fed or run.
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    imports_bytes = resident_bytes()
+    if options.isa is not None:
+        os.environ["BDNET_ISA"] = options.isa
+    with _profile_prefix(options.profile) as profile_prefix:
+        imports_bytes = resident_bytes()
+        progress("loading the model", 0.0)
+        begin = time.perf_counter_ns()
+        session = create_session(
+            model, options.threads, options.use_library, profile_prefix=profile_prefix
+        )
+        load_ms = _milliseconds_since(begin)
 
-    progress("loading the model", 0.0)
-    begin = time.perf_counter_ns()
-    session = create_session(model, options.threads, options.use_library)
-    load_ms = _milliseconds_since(begin)
-
-    fed = model_input(session)
-    feed = {fed.name: fed.random(SEED)}
-    progress("first run", 0.0)
-    first_run_ms = _first_run(session, feed)
-    for run in range(options.warmup):
-        progress("warming up", run / options.warmup)
-        session.run(None, feed)
-    samples_ms = _samples(session, feed, options.seconds, progress)
+        fed = model_input(session, options.batch)
+        feed = {fed.name: fed.random(SEED)}
+        progress("first run", 0.0)
+        first_run_ms = _first_run(session, feed)
+        for run in range(options.warmup):
+            progress("warming up", run / options.warmup)
+            session.run(None, feed)
+        if turns is None:
+            most = MAX_PROFILED_RUNS if options.profile else None
+            samples_of_turns = [_samples(session, feed, options.seconds, most, progress)]
+        else:
+            samples_of_turns = [*_samples_of_turns(session, feed, turns)]
+        profile = None
+        if profile_prefix is not None:
+            profile = read_profile(Path(session.end_profiling()), 1 + options.warmup).to_dict()
+    samples_ms = [sample for samples in samples_of_turns for sample in samples]
     peak = peak_bytes()
 
     images = fed.shape[0] if fed.shape else 1
@@ -130,6 +181,7 @@ def benchmark(model: Path, options: BenchmarkOptions, progress: Progress) -> dic
             "dtype": "float32",
             "fill": f"normal distribution, seed {SEED}",
         },
+        "batch": images,
         "started": started,
         "threads": options.threads,
         "use_library": options.use_library,
@@ -138,7 +190,9 @@ def benchmark(model: Path, options: BenchmarkOptions, progress: Progress) -> dic
         "first_run_ms": first_run_ms,
         "warmup_runs": options.warmup,
         "samples_ms": samples_ms,
+        "turns": [len(samples) for samples in samples_of_turns],
         "latency_ms": summarise(samples_ms),
+        "profile": profile,
         "images_per_second": images * len(samples_ms) / (sum(samples_ms) / 1000),
         "memory": {
             "peak_bytes": peak,
@@ -159,18 +213,66 @@ def _first_run(session: ort.InferenceSession, feed: Feed) -> float:
     return _milliseconds_since(begin)
 
 
+@contextmanager
+def _profile_prefix(wanted: bool) -> Iterator[str | None]:
+    """Where ONNX Runtime may write its profile, until the end of the context."""
+    if not wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield str(Path(folder, "profile"))
+
+
 def _samples(
-    session: ort.InferenceSession, feed: Feed, seconds: float, progress: Progress
+    session: ort.InferenceSession, feed: Feed, seconds: float, most: int | None, progress: Progress
 ) -> list[float]:
     """Milliseconds of each run, until ``seconds`` have passed and there are enough of them."""
     samples: list[float] = []
     start = time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds or len(samples) < MIN_SAMPLES:
+        if len(samples) == most:
+            break
         progress("measuring", min(elapsed / seconds, 1.0))
-        begin = time.perf_counter_ns()
-        session.run(None, feed)
-        samples.append(_milliseconds_since(begin))
+        samples.append(_sample(session, feed))
     return samples
+
+
+def _samples_of_turns(
+    session: ort.InferenceSession, feed: Feed, turns: Iterable[float]
+) -> Iterator[list[float]]:
+    """Milliseconds of each run of each turn, at least one a turn, when the turn is over."""
+    _write({"event": "ready"})
+    for seconds in turns:
+        start = time.perf_counter()
+        session.run(None, feed)
+        while time.perf_counter() - start < TURN_WARMUP * seconds:
+            session.run(None, feed)
+        samples = [_sample(session, feed)]
+        while time.perf_counter() - start < seconds:
+            samples.append(_sample(session, feed))
+        _write({"event": "turn", "samples_ms": samples})
+        yield samples
+
+
+def _sample(session: ort.InferenceSession, feed: Feed) -> float:
+    begin = time.perf_counter_ns()
+    session.run(None, feed)
+    return _milliseconds_since(begin)
+
+
+def _turns(lines: Iterable[str]) -> Iterator[float]:
+    """The seconds of each turn as they come."""
+    line = None
+    for line in lines:
+        try:
+            seconds = float(line)
+        except ValueError:
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds > 0):
+            raise InputError(f"the turn is {line.strip()!r}; expected a number of seconds above 0")
+        yield seconds
+    if line is None:
+        raise InputError("standard input gave no turn; expected lines with a number of seconds")
 
 
 def _milliseconds_since(begin_ns: int) -> float:
@@ -209,7 +311,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see 'python -m bdnet_runtime.benchmark --help'")
 
 
-def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions]:
+def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, bool]:
     parser = _Parser(
         prog="python -m bdnet_runtime.benchmark",
         description="Measures one ONNX model in this process and writes JSON lines.",
@@ -226,15 +328,30 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions]:
         action="store_true",
         help="run the standard operators in the file instead of bdnet's kernels",
     )
+    add("--batch", type=int, default=default.batch, help="images a run (the file's, or 1)")
+    add("--isa", metavar="NAME", help="which of bdnet's kernels (the best)")
+    add("--profile", action="store_true", help="time each layer")
+    add("--turns", action="store_true", help="measure when standard input says so")
     given = parser.parse_args(arguments)
-    options = BenchmarkOptions(given.threads, given.warmup, given.seconds, not given.no_library)
-    return given.model, options
+    if given.profile and given.turns:
+        raise InputError("--profile and --turns were given; choose one of them")
+    options = BenchmarkOptions(
+        given.threads,
+        given.warmup,
+        given.seconds,
+        not given.no_library,
+        given.batch,
+        given.isa,
+        given.profile,
+    )
+    return given.model, options, given.turns
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
-        model, options = _parse(arguments)
-        _write(benchmark(model, options, _ProgressWriter()))
+        model, options, in_turns = _parse(arguments)
+        turns = _turns(sys.stdin) if in_turns else None
+        _write(benchmark(model, options, _ProgressWriter(), turns))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

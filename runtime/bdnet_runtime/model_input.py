@@ -28,11 +28,15 @@ class ModelInput:
         return np.random.default_rng(seed).standard_normal(self.shape, dtype=np.float32)
 
 
-def model_input(session: ort.InferenceSession) -> ModelInput:
+def model_input(session: ort.InferenceSession, batch: int | None = None) -> ModelInput:
     """The input of a model of images: one float32 tensor whose batch alone may be dynamic.
 
+    Args:
+        batch: images a run; without it what the file fixes, otherwise 1.
+
     Raises:
-        InputError: the model has another number of inputs, type, or dynamic dimension.
+        InputError: the model has another number of inputs, type, or dynamic dimension, or fixes
+            another batch.
     """
     inputs = session.get_inputs()
     if len(inputs) != 1:
@@ -49,4 +53,10 @@ def model_input(session: ort.InferenceSession) -> ModelInput:
             "batch, may be dynamic, so export the model with a fixed image size"
         )
     open_batch = bool(dynamic) and dynamic[0]
-    return ModelInput(value.name, (1, *value.shape[1:]) if open_batch else tuple(value.shape))
+    if batch is not None and not open_batch and batch != value.shape[0]:
+        raise InputError(
+            f"the batch is {batch}, but the model always reads {value.shape[0]}; leave the batch "
+            "out, or export the model with a dynamic one"
+        )
+    shape = (batch or 1, *value.shape[1:]) if open_batch else tuple(value.shape)
+    return ModelInput(value.name, shape)

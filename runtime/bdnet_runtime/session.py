@@ -35,6 +35,7 @@ def create_session(
     use_library: bool = True,
     providers: Sequence[str] = CPU,
     name: str | None = None,
+    profile_prefix: str | None = None,
 ) -> ort.InferenceSession:
     """A session that runs ``model`` with bdnet's kernels, or with their bodies alone.
 
@@ -46,6 +47,8 @@ def create_session(
             standard operators that the file carries as the bodies of the custom ones.
         providers: execution providers, the preferred first.
         name: what messages call the model; by default its path.
+        profile_prefix: how the path of ONNX Runtime's profile begins, which the session's
+            ``end_profiling`` writes and names; without it there is none.
 
     Raises:
         InputError: the file is missing or is not a model that this ONNX Runtime can run, the
@@ -67,6 +70,9 @@ def create_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL  # errors come back as exceptions: no need to print them too
+    if profile_prefix is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile_prefix
     if use_library:
         library = get_library_path()
         # ONNX Runtime's exceptions have no base of their own but Exception.

@@ -8,8 +8,16 @@ namespace {
 // Compiled for the baseline of the architecture: this file runs on every processor.
 std::vector<const Kernels*> find_available_kernels() {
   std::vector<const Kernels*> found;
+  // These ask the operating system too: without its support for the wider registers they are not
+  // there.
+#ifdef BDNET_HAS_AVX512
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vpopcntdq")) {
+    found.push_back(&avx512_kernels());
+  }
+#endif
 #ifdef BDNET_HAS_AVX2
-  // Asks the operating system too: without its support for the wider registers AVX2 is not there.
   if (__builtin_cpu_supports("avx2")) found.push_back(&avx2_kernels());
 #endif
 #ifdef BDNET_HAS_NEON
@@ -20,6 +28,9 @@ std::vector<const Kernels*> find_available_kernels() {
 }
 
 std::string why_fastest(const Kernels& kernels) {
+#ifdef BDNET_HAS_AVX512
+  if (&kernels == &avx512_kernels()) return "chosen: the processor has AVX-512 with VPOPCNTDQ";
+#endif
 #ifdef BDNET_HAS_AVX2
   if (&kernels == &avx2_kernels()) return "chosen: the processor has AVX2";
 #endif

@@ -150,6 +150,11 @@ struct InnerLoops {
   void (*average_tile)(const PoolTile& tile) noexcept;
 };
 
+#ifdef BDNET_HAS_AVX512
+namespace avx512 {
+extern const InnerLoops kInnerLoops;
+}
+#endif
 #ifdef BDNET_HAS_AVX2
 namespace avx2 {
 extern const InnerLoops kInnerLoops;

@@ -15,12 +15,13 @@ Status check_separable_block(const SeparableBlockAttributes& attributes) {
     return status;
   }
   const std::int64_t taps = attributes.depthwise.filter_size();
-  if (taps > kMostBlockTaps || attributes.pointwise.channels > kMostBlockChannels) {
-    return Status::failure("the block has " + std::to_string(attributes.pointwise.channels) +
-                           " channels and a depth-wise kernel of " + std::to_string(taps) +
-                           " taps, expected at most " + std::to_string(kMostBlockChannels) +
-                           " and " + std::to_string(kMostBlockTaps) +
-                           "; export the model with --no-fuse");
+  const std::int64_t channels = attributes.pointwise.channels;
+  if (taps > kMostBlockTaps || channels < kFewestBlockChannels || channels > kMostBlockChannels) {
+    return Status::failure(
+        "the block has " + std::to_string(channels) + " channels and a depth-wise kernel of " +
+        std::to_string(taps) + " taps, expected " + std::to_string(kFewestBlockChannels) + " to " +
+        std::to_string(kMostBlockChannels) + " channels and at most " +
+        std::to_string(kMostBlockTaps) + " taps; export the model with --no-fuse");
   }
   if (attributes.pointwise_unit.residual != Residual::kNone &&
       attributes.filters < attributes.pointwise.channels) {

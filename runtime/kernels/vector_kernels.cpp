@@ -599,6 +599,9 @@ const Kernels& vector_kernels() noexcept {
 
 }  // namespace
 
+#ifdef BDNET_HAS_AVX512
+const Kernels& avx512_kernels() noexcept { return vector_kernels<avx512::kInnerLoops>(); }
+#endif
 #ifdef BDNET_HAS_AVX2
 const Kernels& avx2_kernels() noexcept { return vector_kernels<avx2::kInnerLoops>(); }
 #endif

@@ -41,6 +41,17 @@ def parse_batch(text: str) -> int | None:
     return batch
 
 
+def parse_numbers(text: str, option: str) -> list[int]:
+    """'1,2' -> [1, 2]; the values are judged where they are used."""
+    try:
+        return list(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is not a number, nor several with commas between them, for example 1,2",
+            param_hint=f"'{option}'",
+        ) from None
+
+
 def _is_onnx(path: Path) -> Path:
     if path.suffix != ".onnx":
         raise typer.BadParameter(f"{str(path)!r} does not end in .onnx")

@@ -1,22 +1,74 @@
 """bdnet-export bench"""
 
-from typing import Annotated, Any
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.bar import Bar
 
-from bdnet_export.cli.arguments import JsonOption, ModelArgument
+from bdnet_export.cli.arguments import JsonOption, ModelArgument, parse_numbers
 from bdnet_export.cli.output import Output, megabytes, milliseconds, percentiles, table
+
+if TYPE_CHECKING:
+    from bdnet_devices import Ratio
+    from bdnet_export import SpeedComparison
+
+ROUNDS = 10
+BAR_WIDTH = 24
 
 
 def bench(
     onnx_file: ModelArgument,
-    threads: Annotated[int, typer.Option(metavar="N", help="Threads of a run, 1 to 1024.")] = 1,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Measure beside it, in turn: fp32 and int8 (its twins in ordinary arithmetic), "
+            "no-library, other kernels of ours such as reference, or paths of .onnx files.",
+            show_default=False,
+        ),
+    ] = None,
+    threads: Annotated[
+        str, typer.Option(metavar="N[,N...]", help="Threads of a run, 1 to 1024.")
+    ] = "1",
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[,N...]",
+            help="Images a run, where the file leaves it open; by default 1.",
+            show_default=False,
+        ),
+    ] = None,
     warmup: Annotated[
         int, typer.Option(min=0, metavar="N", help="Runs that are not measured.")
     ] = 10,
     seconds: Annotated[
-        float, typer.Option(metavar="S", help="How long to measure; at least 10 runs.")
+        float, typer.Option(metavar="S", help="How long to measure each; at least 10 runs.")
     ] = 5.0,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help=f"Turns of each, where there are several; by default {ROUNDS}."
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Images that int8 is calibrated on, as validate reads them; by default noise.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_twins: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Where fp32 and int8 are written and stay.", show_default=False
+        ),
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show the time of each layer.")
+    ] = False,
     no_library: Annotated[
         bool,
         typer.Option(
@@ -30,19 +82,78 @@ def bench(
     One batch of noise, again and again. Every sample is kept, none is dropped as an outlier: what
     looks like one may be the processor slowing down. The JSON has them all.
 
+    With --against, or several numbers of threads or images, each has a process of its own and
+    they take turns; every ratio is made round by round and shown with its least and greatest.
+
     For example:
 
     - `bdnet-export bench fashion.onnx`
-    - what the kernels are worth: `bdnet-export bench fashion.onnx --no-library`
+    - beside what else one could deploy: `bdnet-export bench fashion.onnx --against fp32,int8`
+    - what a second thread is worth: `bdnet-export bench fashion.onnx --against fp32 --threads 1,2`
+    - what the kernels are worth: `bdnet-export bench fashion.onnx --against no-library,reference`
+    - where the time goes: `bdnet-export bench fashion.onnx --profile`
     - for a script: `bdnet-export bench fashion.onnx --threads 2 --seconds 10 --json -`
     """
+    names = [] if against is None else against.split(",")
+    thread_counts = parse_numbers(threads, "--threads")
+    batches: list[int | None] = [None] if batch is None else [*parse_numbers(batch, "--batch")]
+    several = bool(names) or len(thread_counts) > 1 or len(batches) > 1
+    twins = {"fp32", "int8"}.intersection(names)
+    for given, needed, option, reason in (
+        (profile, not several, "--profile", "it shows one file with one number of threads"),
+        (rounds is not None, several, "--rounds", "there is nothing else to take turns with"),
+        (images is not None, "int8" in twins, "--images", "they are for '--against int8'"),
+        (keep_twins is not None, bool(twins), "--keep-twins", "'--against' names no twin"),
+    ):
+        if given and not needed:
+            raise typer.BadParameter(f"{reason}; leave it out", param_hint=f"'{option}'")
+
     out = Output(json_file)
+    if not several:
+        _bench_one(
+            *(out, onnx_file, thread_counts[0], batches[0]),
+            *(warmup, seconds, not no_library, profile),
+        )
+        return
+    with out.progress() as progress:
+        progress("loading PyTorch")
+        import bdnet_export
+        from bdnet_runtime.benchmark import BenchmarkOptions
+
+        comparison = bdnet_export.compare_speed(
+            onnx_file,
+            names,
+            settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
+            options=BenchmarkOptions(warmup=warmup, seconds=seconds, use_library=not no_library),
+            rounds=ROUNDS if rounds is None else rounds,
+            images=images,
+            twins_folder=keep_twins,
+            progress=progress,
+        )
+    _show_comparison(out, onnx_file, comparison)
+    out.json(comparison.to_dict())
+
+
+def _bench_one(
+    out: Output,
+    onnx_file: Path,
+    threads: int,
+    batch: int | None,
+    warmup: int,
+    seconds: float,
+    use_library: bool,
+    profile: bool,
+) -> None:
     with out.progress() as progress:
         from bdnet_devices import LocalDevice
         from bdnet_runtime.benchmark import BenchmarkOptions
 
-        options = BenchmarkOptions(threads, warmup, seconds, not no_library)
+        options = BenchmarkOptions(
+            threads, warmup, seconds, use_library, batch=batch, profile=profile
+        )
         result = LocalDevice().benchmark(onnx_file, options, progress)
+    if result["profile"] is not None:
+        _show_profile(out, result["profile"])
     _show(out, result)
     out.json(result)
 
@@ -58,16 +169,17 @@ def _show(out: Output, result: dict[str, Any]) -> None:
         "input": f"{result['input']['shape']} {result['input']['dtype']}, noise",
         "run by": f"{runner(result)}, ONNX Runtime {result['versions']['onnxruntime']}",
         "threads": str(result["threads"]),
-        "processor": host["cpu"] or host["board"] or host["machine"],
+        "processor": _processor(host),
         "governor": host["governor"] or "not readable",
         "load": milliseconds(result["load_ms"]),
         "first run": milliseconds(result["first_run_ms"]),
         **{name: milliseconds(value) for name, value in latency.items()},
         "throughput": f"{result['images_per_second']:,.1f} images/s",
-        "peak memory": megabytes(memory["peak_bytes"]),
     }
-    if memory["model_bytes"] is not None:
-        rows["peak memory"] += f", {megabytes(memory['model_bytes'])} of it for the model"
+    if result["profile"] is None:  # the profiler takes more than a model
+        rows["peak memory"] = megabytes(memory["peak_bytes"])
+        if memory["model_bytes"] is not None:
+            rows["peak memory"] += f", {megabytes(memory['model_bytes'])} of it for the model"
     shown = table()
     for name, value in rows.items():
         shown.add_row(name, value)
@@ -77,3 +189,81 @@ def _show(out: Output, result: dict[str, Any]) -> None:
         f"Measured {result['model']['path']} ({megabytes(result['model']['bytes'])}): "
         f"{percentiles(latency)} over {len(result['samples_ms'])} runs in {measured:.1f} s"
     )
+
+
+def _processor(host: dict[str, Any]) -> str:
+    return str(host["cpu"] or host["board"] or host["machine"])
+
+
+def _show_profile(out: Output, profile: dict[str, Any]) -> None:
+    layers = [(layer["name"], layer["operator"], layer["ms"]) for layer in profile["layers"]]
+    layers.append(("between the nodes", "", profile["between_ms"]))
+    total = profile["total_ms"]
+    _show_times(out, "layer", layers, total)
+    sums: dict[str, float] = defaultdict(float)
+    counts: dict[str, int] = defaultdict(int)
+    for _, operator, ms in layers[:-1]:
+        sums[operator] += ms
+        counts[operator] += 1
+    operators = [
+        (operator, f"{counts[operator]} nodes" if counts[operator] > 1 else "1 node", ms)
+        for operator, ms in sorted(sums.items(), key=lambda item: -item[1])
+    ]
+    _show_times(out, "operator", [*operators, layers[-1]], total)
+    out.line(
+        f"Medians of {profile['runs']} runs with ONNX Runtime's profiler, which makes all times "
+        "here somewhat longer"
+    )
+
+
+def _show_times(out: Output, what: str, rows: list[tuple[str, str, float]], total: float) -> None:
+    shown = table(what, "", "time", "share", "", right=("time", "share"))
+    largest = max(ms for _, _, ms in rows)
+    for name, more, ms in rows:
+        bar = Bar(largest, 0, ms, width=BAR_WIDTH)
+        shown.add_row(name, more, milliseconds(ms), f"{ms / total:.1%}", bar)
+    shown.add_row("total", "", milliseconds(total), "100.0%", "")
+    out.table(shown)
+
+
+def _show_comparison(out: Output, onnx_file: Path, comparison: "SpeedComparison") -> None:
+    runs = comparison.runs
+    shown_names = {run.name: onnx_file.name if run.name == "model" else run.name for run in runs}
+    of_model = f"time / {onnx_file.name}'s"
+    columns: dict[str, list[str]] = {"": [shown_names[run.name] for run in runs]}
+    columns["threads"] = [str(run.setting.threads) for run in runs]
+    columns["batch"] = [str(run.benchmark["batch"]) for run in runs]
+    columns["p50"] = [milliseconds(run.benchmark["latency_ms"]["p50"]) for run in runs]
+    columns[of_model] = [_spread(comparison.ratio(run)) for run in runs]
+    columns["by threads"] = [_spread(comparison.thread_scaling(run)) for run in runs]
+    columns["by threads / fp32's"] = [_spread(comparison.scaling_over_fp32(run)) for run in runs]
+    columns["by batch"] = [_spread(comparison.batch_scaling(run)) for run in runs]
+    columns["model memory"] = [
+        "" if run.model_bytes is None else megabytes(run.model_bytes) for run in runs
+    ]
+    memory = [comparison.memory_over_fp32(run) for run in runs]
+    columns["memory / fp32's"] = ["" if value is None else f"{value:.2f}" for value in memory]
+    columns = {name: cells for name, cells in columns.items() if any(cells)}
+
+    shown = table(*columns, right=tuple(columns)[1:])
+    for row in zip(*columns.values(), strict=True):
+        shown.add_row(*row)
+    out.table(shown)
+    if "by threads" in columns:
+        out.line("by threads: how many times as fast as with the first number of threads")
+    if "by batch" in columns:
+        out.line("by batch: how many times as fast an image is as in the first batch")
+    if comparison.calibration is not None:
+        out.line(f"int8 is calibrated on {comparison.calibration}")
+    host = runs[0].benchmark["host"]
+    out.success(
+        f"Measured {onnx_file} ({megabytes(onnx_file.stat().st_size)}) with "
+        f"{runner(runs[0].benchmark)} in turn with {len(runs) - 1} more in {comparison.rounds} "
+        f"rounds on {_processor(host)}; medians of the rounds' ratios, with least and greatest"
+    )
+
+
+def _spread(ratio: "Ratio | None") -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio.median:.2f} ({ratio.lowest:.2f}–{ratio.highest:.2f})"

@@ -39,6 +39,14 @@ def export(
             "with bdnet's library.",
         ),
     ] = False,
+    no_fuse: Annotated[
+        bool,
+        typer.Option(
+            "--no-fuse",
+            help="Keep every unit a node of its own, so that validation names the unit that "
+            "differs and a profile times it; slower, with the same bits.",
+        ),
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Write a trained network as one ONNX file.
@@ -75,12 +83,15 @@ def export(
             batch=fixed_batch or 1,
             opset=opset,
             fallback=not no_fallback,
+            fuse=not no_fuse,
             preprocessing=network.preprocessing,
             progress=progress,
         )
     out.success(
         f"Exported {source} to {result.path} in {result.seconds:.1f} s: {megabytes(result.bytes)}, "
-        f"{result.nodes} nodes, {result.custom_nodes} of them ai.bdnet, opset {result.opset}"
+        f"{result.nodes} nodes, {result.custom_nodes} of them ai.bdnet"
+        + (f" ({result.fused_nodes} fused)" if result.fused_nodes else "")
+        + f", opset {result.opset}"
     )
     out.json(
         {

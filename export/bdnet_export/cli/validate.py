@@ -10,8 +10,6 @@ from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.output import Output, megabytes, percent, table
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
     from bdnet_export import Source, ValidationReport
 
 RANDOM_IMAGES = 32
@@ -62,11 +60,11 @@ def validate(
     with out.progress() as progress:
         progress("loading PyTorch")
         import bdnet_export
-        from bdnet_export.model_file import load_model
+        from bdnet_export.model_file import image_shape, load_model
 
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
-        shape = _image_shape(load_model(onnx_file), onnx_file)
+        shape = image_shape(load_model(onnx_file), onnx_file)
         note = None
         if images is None and random is None:
             images, note = _held_out_images(network, shape)
@@ -92,21 +90,6 @@ def validate(
     if junit is not None:
         write_junit(junit, f"bdnet-export validate {onnx_file}", report)
     return 0 if report.passed else 1
-
-
-def _image_shape(model: "ModelProto", onnx_file: Path) -> tuple[int, int, int]:
-    """(C, H, W) of what the file reads, which need not be what the checkpoint was trained on."""
-    from bdnet import InputError
-
-    dims = model.graph.input[0].type.tensor_type.shape.dim if model.graph.input else []
-    shape = tuple(dim.dim_value for dim in dims[1:])  # 0 where it is open
-    if len(shape) != 3 or min(shape) < 1:
-        raise InputError(
-            f"the input of {onnx_file} has no fixed channels, height and width; expected "
-            "[N, C, H, W] of which N alone may be open, as 'bdnet-export export' writes it"
-        )
-    channels, height, width = shape
-    return channels, height, width
 
 
 def _held_out_images(

@@ -79,6 +79,10 @@ struct Kernels {
 // what runs where there is none.
 const Kernels& reference_kernels() noexcept;
 
+#ifdef BDNET_HAS_AVX512
+// For x86-64 processors with AVX-512 F, BW, DQ, VL and VPOPCNTDQ (Ice Lake, Zen 4 and later).
+const Kernels& avx512_kernels() noexcept;
+#endif
 #ifdef BDNET_HAS_AVX2
 // For x86-64 processors with AVX2: only call what is in it where dispatch.h says that it can run.
 const Kernels& avx2_kernels() noexcept;

@@ -24,6 +24,8 @@ struct UnitAttributes {
 // its channels are at most so many that the point-wise sum, of two planes, fits into 16 bits.
 inline constexpr std::int64_t kMostBlockTaps = 127;
 inline constexpr std::int64_t kMostBlockChannels = 16383;
+// With a single channel the two convolutions could not be told apart.
+inline constexpr std::int64_t kFewestBlockChannels = 2;
 
 // Constants of a unit are padded with zeros to a multiple of this many floats, so that kernels may
 // read whole vectors of them.

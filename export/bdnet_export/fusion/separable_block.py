@@ -1,0 +1,157 @@
+"""SeparableBlock from a depth-wise unit and the point-wise unit behind it.
+
+Matches: two units of unit.py, as `bdnet.deployment.DeployedBlock` is traced, with everything each
+of them may have or lack: binary or ternary weights, a learned shift before the sign, a scale, a
+residual before or after the normalisation, RPReLU, PReLU, ReLU or no activation; around the
+depth-wise unit a shortcut averaged over its strides, around the point-wise one a shortcut whose
+channels are repeated.
+
+Exact because SeparableBlock is defined as the same steps in the same order, each rounded. For what
+a unit lacks it is given a neutral constant, and t + 0 and t * 1 are t under the contract's
+equality. A shortcut that it does not have is not computed.
+
+Does not match, and stays as it is: a first unit that is not depth-wise with one filter a channel;
+a second one that is no 1x1 convolution of stride 1 without padding and groups; constants that are
+no initialisers or not one value for each channel; a shortcut over other windows than the strides;
+lengths that are not known; a value between that is a graph output or read elsewhere; a block whose
+ends are not outputs of modules (without that, a shift that the module in front adds last could be
+taken for this unit's learned shift).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from onnxscript.rewriter.pattern import (
+    ANY_VALUE,
+    MatchResult,
+    OrValue,
+    RewriteRule,
+    Var,
+)
+
+from bdnet.packing import PACKING_VERSION
+from bdnet_export.fusion.graph import attributes_of, length, numbers
+from bdnet_export.fusion.unit import ENDINGS, Unit, unit_pattern
+from bdnet_export.naming import is_module_output
+from bdnet_export.opset import DOMAIN, VERSION
+
+_NEUTRAL = {"scale": 1.0, "bn_mul": 1.0, "slope": 1.0}  # the others are added: 0
+
+
+def separable_block_rules() -> list[RewriteRule]:
+    """The rules, one for each ending of a block, with a learned shift in front and without.
+
+    The matcher starts at a block's last node, so each ending has a rule of its own. It takes the
+    first alternative that fits, so the shift in front is no alternative either: where there is
+    none, the last addition of the module in front would be taken for it. No two rules match the
+    same nodes.
+    """
+    return [_rule(ending, shift) for ending in ENDINGS for shift in (True, False)]
+
+
+def _rule(ending: str, shift: bool) -> RewriteRule:
+    def pattern(op: Any, x: Any) -> Any:
+        return _pattern(op, x, ending, shift)
+
+    return RewriteRule(pattern, _rewrite, _check, name="SeparableBlock")
+
+
+def _pattern(op: Any, x: Any, ending: str, shift: bool) -> Any:
+    signs_of = op.Add(x, Var("depthwise_shift")) if shift else x
+    averaged = op.OrderedAveragePool(x, _domain=DOMAIN, _outputs=["averaged"])
+    units = unit_pattern(op, "depthwise", signs_of, OrValue([averaged, x]))
+    hidden = OrValue(list(units.values()), name="hidden")
+    # Another pattern of what is matched already: the value by its name.
+    again = Var("hidden")
+    repeated = op.Concat(again, again, axis=3, _allow_other_inputs=True, _outputs=["repeated"])
+    cut = op.Slice(repeated, ANY_VALUE, ANY_VALUE, ANY_VALUE, ANY_VALUE, _outputs=["cut"])
+    signs_of = OrValue([hidden, op.Add(hidden, Var("pointwise_shift"))])
+    shortcut = OrValue([cut, repeated, again])
+    return unit_pattern(op, "pointwise", signs_of, shortcut)[ending]
+
+
+def _check(context: Any, x: ir.Value, **found: Any) -> MatchResult:
+    (y,) = context.output_values
+    fault = _fault(x, y, found)
+    return MatchResult() if fault is None else MatchResult().fail(fault, y)
+
+
+def _fault(x: ir.Value, y: ir.Value, found: dict[str, Any]) -> str | None:
+    depthwise, pointwise = Unit("depthwise", found), Unit("pointwise", found)
+    if not is_module_output(x.name) or not is_module_output(y.name):
+        return "the block does not reach from one module's output to another's"
+    channels = depthwise.filters
+    first, second = depthwise.attributes, pointwise.attributes
+    if first["channels"] != 1 or first["group"] != channels or length(x, 3) != channels:
+        return "the first unit is not depth-wise with one filter a channel"
+    plain = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0, 0, 0, 0], "group": 1}
+    if any(second[name] != value for name, value in plain.items()) or (
+        second["channels"] != channels
+    ):
+        return "the second unit is not point-wise"
+    if any(a["packing_version"] != PACKING_VERSION for a in (first, second)):
+        return "the weights are packed otherwise"
+    for unit in (depthwise, pointwise):
+        fault = unit.fault(channels)
+        if fault is not None:
+            return f"the {unit.role} unit: {fault}"
+    averaged = found.get("averaged")
+    window = [1, 1] if averaged is None else attributes_of(averaged)["kernel_shape"]
+    if depthwise.residual and window != first["strides"]:
+        return "the shortcut does not average over the strides"
+    return _repetition_fault(found)
+
+
+def _repetition_fault(found: dict[str, Any]) -> str | None:
+    """Whether the point-wise shortcut is what SeparableBlock repeats: its length is right."""
+    if found.get("repeated") is not None:
+        node = found["repeated"].producer()
+        if any(value is not found["hidden"] for value in node.inputs):
+            return "the shortcut is put together from other values as well"
+    if found.get("cut") is not None:
+        start, _, axis, step = (numbers(v) for v in found["cut"].producer().inputs[1:])
+        for got, expected in ((start, [0]), (axis, [3]), (step, [1])):
+            if got is None or not np.array_equal(got, expected):
+                return "the shortcut's channels are not the first ones"
+    return None
+
+
+def _rewrite(op: Any, x: ir.Value, **found: Any) -> ir.Value:
+    depthwise, pointwise = Unit("depthwise", found), Unit("pointwise", found)
+    block = str(found["hidden"].name).rpartition(".")[0]
+    made: dict[float, ir.Value] = {}
+
+    def constant(unit: Unit, name: str) -> ir.Value:
+        value = unit[name]
+        if value is not None:
+            return value
+        neutral = _NEUTRAL.get(name, 0.0)
+        if neutral not in made:
+            path = f"{block}/Constant" + (f".{len(made) + 1}" if made else "")
+            made[neutral] = op.Constant(value_floats=[neutral], _outputs=[path])
+            made[neutral].producer().name = path  # type: ignore[union-attr]
+        return made[neutral]
+
+    names = ("weight", "shift", "scale", "bn_mul", "bn_add", "shift_in", "slope", "shift_out")
+    attributes = depthwise.attributes
+    spatial = ("kernel_shape", "strides", "pads", "dilations", "pad_value")
+    fused: ir.Value = op.SeparableBlock(
+        x,
+        *(constant(unit, name) for unit in (depthwise, pointwise) for name in names),
+        **{name: attributes[name] for name in spatial},
+        channels=attributes["group"],
+        depthwise_residual=depthwise.residual,
+        depthwise_rectify=depthwise.rectify,
+        pointwise_residual=pointwise.residual,
+        pointwise_rectify=pointwise.rectify,
+        packing_version=PACKING_VERSION,
+        _domain=DOMAIN,
+        _version=VERSION,
+    )
+    node = fused.producer()
+    assert node is not None
+    node.name = f"{block}/SeparableBlock"
+    return fused

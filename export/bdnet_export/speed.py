@@ -1,0 +1,281 @@
+"""Speed and memory of a file beside those of others: its twins, other kernels, other files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from bdnet import InputError
+from bdnet_devices import Contestant, Device, LocalDevice, Ratio, round_medians, take_turns
+from bdnet_devices.device import Progress
+from bdnet_devices.turns import require_rounds
+from bdnet_export.images import load_images, random_images
+from bdnet_export.metadata import read_metadata
+from bdnet_export.model_file import image_shape, load_model
+from bdnet_export.twins import float_twin, int8_twin
+from bdnet_runtime.benchmark import BenchmarkOptions
+
+FP32, INT8, NO_LIBRARY = "fp32", "int8", "no-library"
+ISAS = ("reference", "avx2")
+"""The kernels that builds of the library can have; this processor may not run all of them."""
+
+MODEL = "model"
+CALIBRATION_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a contestant was run: ONNX Runtime's threads, and images a run (None: the file's)."""
+
+    threads: int = 1
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A contestant in a setting.
+
+    Args:
+        name: "model" for the file that is compared, otherwise as in ``against``.
+        benchmark: the result of ``python -m bdnet_runtime.benchmark``, with a turn for each round.
+    """
+
+    name: str
+    setting: Setting
+    benchmark: dict[str, Any]
+
+    @property
+    def ms(self) -> list[float]:
+        """The median of each round, milliseconds."""
+        return round_medians(self.benchmark)
+
+    @property
+    def ms_per_image(self) -> list[float]:
+        """The same for one image of the batch."""
+        return [ms / int(self.benchmark["batch"]) for ms in self.ms]
+
+    @property
+    def model_bytes(self) -> int | None:
+        """The memory that the model adds: the process's peak over what its imports take."""
+        added: int | None = self.benchmark["memory"]["model_bytes"]
+        return added
+
+
+@dataclass(frozen=True)
+class SpeedComparison:
+    """What was measured in turn, and the ratios. A ratio is made round by round.
+
+    Args:
+        model: the file that is compared.
+        runs: of every contestant in every setting; the model's first.
+        calibration: the images that the int8 twin was calibrated on, None without that twin.
+    """
+
+    model: str
+    rounds: int
+    runs: tuple[Run, ...]
+    calibration: str | None
+
+    def run(self, name: str, setting: Setting) -> Run | None:
+        """The run of that contestant in that setting, or None."""
+        return next((r for r in self.runs if (r.name, r.setting) == (name, setting)), None)
+
+    def ratio(self, run: Run) -> Ratio:
+        """Its time over the model's in the same setting: above 1 the model is faster."""
+        model = self.run(MODEL, run.setting)
+        assert model is not None
+        return Ratio.of(run.ms, model.ms)
+
+    def thread_scaling(self, run: Run) -> Ratio | None:
+        """How many times as fast as with the first number of threads; None for that one itself."""
+        first = self.run(run.name, replace(run.setting, threads=self.runs[0].setting.threads))
+        return None if first is None or first is run else Ratio.of(first.ms, run.ms)
+
+    def batch_scaling(self, run: Run) -> Ratio | None:
+        """How many times as fast an image is as in the first batch; None for that one itself."""
+        first = self.run(run.name, replace(run.setting, batch=self.runs[0].setting.batch))
+        if first is None or first is run:
+            return None
+        return Ratio.of(first.ms_per_image, run.ms_per_image)
+
+    def scaling_over_fp32(self, run: Run) -> Ratio | None:
+        """`thread_scaling` over that of the fp32 twin in the same rounds, where there are both."""
+        twin = self.run(FP32, run.setting)
+        own, other = self.thread_scaling(run), None if twin is None else self.thread_scaling(twin)
+        return None if own is None or other is None else Ratio.of(own.rounds, other.rounds)
+
+    def memory_over_fp32(self, run: Run) -> float | None:
+        """The memory it adds over what the fp32 twin adds in the same setting."""
+        twin = self.run(FP32, run.setting)
+        if twin is None or not run.model_bytes or not twin.model_bytes:
+            return None
+        return run.model_bytes / twin.model_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, schema 1.
+
+        ``model``, ``rounds``, ``calibration`` as above, and ``runs``, each with ``name``,
+        ``threads``, ``batch``, ``benchmark`` as above and, null where there is nothing to compare
+        with, ``ratio``, ``thread_scaling``, ``batch_scaling``, ``scaling_over_fp32`` (each with
+        ``median``, ``lowest``, ``highest`` and those of all ``rounds``), ``memory_over_fp32``.
+        """
+        return {
+            "schema": 1,
+            "model": self.model,
+            "rounds": self.rounds,
+            "calibration": self.calibration,
+            "runs": [
+                {
+                    "name": run.name,
+                    "threads": run.setting.threads,
+                    "batch": run.benchmark["batch"],
+                    "ratio": asdict(self.ratio(run)),
+                    "thread_scaling": _as_dict(self.thread_scaling(run)),
+                    "scaling_over_fp32": _as_dict(self.scaling_over_fp32(run)),
+                    "batch_scaling": _as_dict(self.batch_scaling(run)),
+                    "memory_over_fp32": self.memory_over_fp32(run),
+                    "benchmark": run.benchmark,
+                }
+                for run in self.runs
+            ],
+        }
+
+
+def _as_dict(ratio: Ratio | None) -> dict[str, Any] | None:
+    return None if ratio is None else asdict(ratio)
+
+
+def compare_speed(
+    model: str | os.PathLike[str],
+    against: Sequence[str] = (),
+    *,
+    settings: Sequence[Setting] = (Setting(),),
+    options: BenchmarkOptions | None = None,
+    rounds: int = 10,
+    images: str | os.PathLike[str] | None = None,
+    twins_folder: str | os.PathLike[str] | None = None,
+    device: Device | None = None,
+    progress: Progress | None = None,
+) -> SpeedComparison:
+    """Measures a file beside others, each in a process of its own, all alternately.
+
+    Args:
+        model: an exported file.
+        against: any of "fp32" and "int8" (the twins, `bdnet_export.twins`), "no-library" (the
+            model's operators by their bodies), the name of kernels of the library such as
+            "reference", and paths of ``.onnx`` files.
+        settings: threads and batches in which everyone is measured.
+        options: the rest of how: warm-up, seconds of everyone over all rounds, and whether the
+            model is run with the library.
+        rounds: turns of everyone.
+        images: what the int8 twin is calibrated on, as `load_images` reads it; by default noise.
+        twins_folder: where the twins are written and stay; by default they do not stay.
+        device: where; by default this machine.
+        progress: called with the stage and the fraction of it that is done.
+
+    Raises:
+        InputError: an unknown name, a model without twins or without metadata, images that are not
+            there, or anything that cannot be measured.
+    """
+    path, options = Path(model), options or BenchmarkOptions()
+    tell = progress or (lambda stage, fraction: None)
+    # All that can be wrong with the words is said before the work.
+    _require_known(against)
+    require_rounds(rounds)
+    ways = {
+        setting: replace(options, threads=setting.threads, batch=setting.batch)
+        for setting in settings
+    }
+    with _folder(twins_folder) as folder:
+        calibration = None
+        if FP32 in against or INT8 in against:
+            calibration = _write_twins(
+                path, folder, against, None if images is None else Path(images), tell
+            )
+        contestants, keys = [], []
+        for name in dict.fromkeys((MODEL, *against)):
+            for setting, way in ways.items():
+                contestants.append(_contestant(name, path, folder, way))
+                keys.append((name, setting))
+        results = take_turns(device or LocalDevice(), contestants, rounds, progress)
+    runs = (Run(*key, result) for key, result in zip(keys, results, strict=True))
+    return SpeedComparison(str(path), rounds, tuple(runs), calibration)
+
+
+def _require_known(names: Sequence[str]) -> None:
+    known = (FP32, INT8, NO_LIBRARY, *ISAS)
+    for name in names:
+        if name.endswith(".onnx"):
+            if not Path(name).is_file():
+                raise InputError(f"there is no file {name} to compare with")
+        elif name not in known:
+            close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise InputError(
+                f"{name!r} is nothing to compare with; {hint}it may be "
+                f"{', '.join(map(repr, known))}, or the path of an .onnx file"
+            )
+
+
+@contextmanager
+def _folder(asked: str | os.PathLike[str] | None) -> Iterator[Path]:
+    if asked is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    folder = Path(asked)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from None
+    yield folder
+
+
+def _twin_path(name: str, path: Path, folder: Path) -> Path:
+    return folder / f"{path.stem}.{name}.onnx"
+
+
+def _write_twins(
+    path: Path, folder: Path, wanted: Sequence[str], images: Path | None, tell: Progress
+) -> str | None:
+    """Returns what the int8 twin was calibrated on, where it is wanted."""
+    model = load_model(path)
+    tell("building the fp32 twin", 0.0)
+    twin = float_twin(model, path)
+    if FP32 in wanted:
+        onnx.save(twin, _twin_path(FP32, path, folder))
+    if INT8 not in wanted:
+        return None
+    shape = image_shape(model, path)
+    if images is None:
+        calibration = random_images(CALIBRATION_IMAGES, shape)
+    else:
+        preprocessing = read_metadata(model, path).preprocessing
+        calibration = load_images(images, input_shape=shape, preprocessing=preprocessing)
+    tell(f"quantising the int8 twin on {calibration.description}", 0.0)
+    onnx.save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
+    return calibration.description
+
+
+def _contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) -> Contestant:
+    # The twins and the bodies need nothing of the library, not the memory it takes either.
+    if name in (FP32, INT8):
+        path = _twin_path(name, path, folder)
+        options = replace(options, use_library=False)
+    elif name == NO_LIBRARY:
+        options = replace(options, use_library=False)
+    elif name in ISAS:
+        options = replace(options, use_library=True, isa=name)
+    elif name != MODEL:
+        path = Path(name)
+        options = replace(options, use_library=True)
+    images = "" if options.batch is None else f", batch {options.batch}"
+    return Contestant(f"{name}, threads {options.threads}{images}", path, options)

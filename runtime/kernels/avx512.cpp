@@ -1,0 +1,11 @@
+#include "avx512_codes.h"
+#include "avx512_loops.h"
+
+namespace bdnet::avx512 {
+
+const InnerLoops kInnerLoops{
+    "avx512",           Codes::kWordBytes, kFilterTile,      Codes::kCodeBytes, kChannelTile,
+    encode_signs,       binarise,          dense_tile,       depthwise_row,     depthwise_sums,
+    depthwise_epilogue, pointwise_row,     ordered_conv_row, average_tile};
+
+}  // namespace bdnet::avx512
