@@ -70,24 +70,35 @@ struct DepthwiseEpilogueLoop {
 
   template <Residual kResidual, bool kRectify, std::int64_t kPixels>
   void tile(std::int64_t ox) const noexcept {
-    const std::int8_t* sums = row.sums + ox * row.step;
-    const float* shortcut = row.shortcut + ox * row.shortcut_step;
-    float* y = row.y + ox * row.step;
-    std::uint8_t* codes = row.codes + ox * row.code_step;
+    const std::int64_t step = row.step;
+    const std::int64_t shortcut_step = row.shortcut_step;
+    const std::int64_t code_step = row.code_step;
+    const std::int8_t* sums = row.sums + ox * step;
+    const float* shortcut = row.shortcut + ox * shortcut_step;
+    float* y = row.y + ox * step;
+    std::uint8_t* codes = row.codes + ox * code_step;
     std::int64_t c = 0;
     for (; c + Lanes::kFloats <= row.channels; c += Lanes::kFloats) {
       const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
       const auto next_shift = Lanes::load(row.next_shift + c);
+      // Nothing is stored before all pixels are there: for all the compiler knows, what one pixel
+      // writes could be what the next one reads.
+      typename Lanes::Floats t[kPixels];
       for (std::int64_t p = 0; p < kPixels; ++p) {
         auto x = Lanes::zero();
         if constexpr (kResidual != Residual::kNone) {
-          x = Lanes::load(shortcut + p * row.shortcut_step + c);
+          x = Lanes::load(shortcut + p * shortcut_step + c);
         }
-        const auto t = constants.template apply<kResidual, kRectify>(
-            Lanes::from_bytes(sums + p * row.step + c), x);
-        Lanes::store(y + p * row.step + c, t);
-        Codes::store(codes + p * row.code_step, c, Lanes::sign_bits(Lanes::add(t, next_shift)));
+        t[p] = constants.template apply<kResidual, kRectify>(Lanes::from_bytes(sums + p * step + c),
+                                                             x);
       }
+      for (std::int64_t p = 0; p < kPixels; ++p) {
+        Lanes::store(y + p * step + c, t[p]);
+        t[p] = Lanes::add(t[p], next_shift);
+      }
+      std::uint32_t bits[kPixels];
+      for (std::int64_t p = 0; p < kPixels; ++p) bits[p] = Lanes::sign_bits(t[p]);
+      for (std::int64_t p = 0; p < kPixels; ++p) Codes::store(codes + p * code_step, c, bits[p]);
     }
     for (; c < Codes::padded(row.channels); c += Lanes::kFloats) {
       const std::int64_t count = row.channels - c;
@@ -97,15 +108,15 @@ struct DepthwiseEpilogueLoop {
           const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
           auto x = Lanes::zero();
           if constexpr (kResidual != Residual::kNone) {
-            x = Lanes::load_some(shortcut + p * row.shortcut_step + c, count);
+            x = Lanes::load_some(shortcut + p * shortcut_step + c, count);
           }
           const auto t = constants.template apply<kResidual, kRectify>(
-              Lanes::from_bytes(sums + p * row.step + c), x);
-          Lanes::store(y + p * row.step + c, t);
+              Lanes::from_bytes(sums + p * step + c), x);
+          Lanes::store(y + p * step + c, t);
           bits = Lanes::sign_bits(Lanes::add(t, Lanes::load(row.next_shift + c))) &
                  ((1u << count) - 1);
         }
-        Codes::store(codes + p * row.code_step, c, bits);
+        Codes::store(codes + p * code_step, c, bits);
       }
     }
   }
@@ -117,22 +128,37 @@ template <typename Lanes, Residual kResidual, bool kRectify, std::int64_t kPixel
           typename Integers>
 void pointwise_epilogue(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
                         std::int64_t count, const Integers& integers) noexcept {
-  const float* shortcut = row.shortcut + ox * row.shortcut_step;
-  float* y = row.y + ox * row.filter_count + first;
-  std::int64_t from = first % row.shortcut_channels;
-  for (std::int64_t i = 0; i < count; i += Lanes::kFloats) {
-    const EpilogueVector<Lanes> constants(row.epilogue.constants, first + i);
+  const std::int64_t shortcut_step = row.shortcut_step;
+  const std::int64_t shortcut_channels = row.shortcut_channels;
+  const std::int64_t filter_count = row.filter_count;
+  const UnitConstants all = row.epilogue.constants;
+  const float* shortcut = row.shortcut + ox * shortcut_step;
+  float* y = row.y + ox * filter_count + first;
+  std::int64_t from = first % shortcut_channels;
+  // One vector of filters of all pixels, before any of them is stored.
+  typename Lanes::Floats t[kPixels];
+  const auto finish = [&](std::int64_t i) noexcept {
+    const EpilogueVector<Lanes> constants(all, first + i);
     for (std::int64_t p = 0; p < kPixels; ++p) {
       auto x = Lanes::zero();
       if constexpr (kResidual != Residual::kNone) {
-        x = Lanes::load(shortcut + p * row.shortcut_step + from);
+        x = Lanes::load(shortcut + p * shortcut_step + from);
       }
-      Lanes::store_some(y + p * row.filter_count + i,
-                        constants.template apply<kResidual, kRectify>(integers(p, i), x),
-                        count - i);
+      t[p] = constants.template apply<kResidual, kRectify>(integers(p, i), x);
     }
     from += Lanes::kFloats;
-    if (from >= row.shortcut_channels) from = 0;
+    if (from >= shortcut_channels) from = 0;
+  };
+  std::int64_t i = 0;
+  for (; i + Lanes::kFloats <= count; i += Lanes::kFloats) {
+    finish(i);
+    for (std::int64_t p = 0; p < kPixels; ++p) Lanes::store(y + p * filter_count + i, t[p]);
+  }
+  if (i < count) {
+    finish(i);
+    for (std::int64_t p = 0; p < kPixels; ++p) {
+      Lanes::store_some(y + p * filter_count + i, t[p], count - i);
+    }
   }
 }
 
