@@ -7,11 +7,12 @@ a newer instruction is an illegal one, cortex-a76 has armv8.2 with dot products.
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
 from support.arm import BUILD, KERNELS, PREFIX, QEMU, build_for_arm
-from support.cpp_build import inspect, require, run
+from support.cpp_build import ROOT, inspect, require, run
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,11 @@ def built() -> None:
 @pytest.mark.parametrize("processor", ["cortex-a53", "cortex-a72", "cortex-a76"])
 def test_cpp_under_qemu(built: None, processor: str) -> None:
     require(QEMU, "qemu-user-static")
-    tested = run(QEMU, "-cpu", processor, BUILD / "tests" / "cpp" / "bdnet_cpp_tests")
+    program = BUILD / "tests" / "cpp" / "bdnet_cpp_tests"
+    # Emulation is slow, and the reference against itself has been seen on the machine that builds.
+    tested = run(QEMU, "-cpu", processor, program, "--gtest_filter=-Isa/*/reference")
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert re.search(r"\[  PASSED  \] [1-9]\d* tests", tested.stdout), tested.stdout
+    assert re.search(r"\[       OK \] Isa/.*/neon", tested.stdout), tested.stdout
 
 
 # Above armv8.0-a: dot and matrix products of bytes, atomic instructions, half floats, SVE.
@@ -40,9 +43,8 @@ CONTRACTED = re.compile(r"\bfn?m(la|ls|add|sub)\b")
 
 def test_the_kernels_are_for_every_armv8_processor(built: None) -> None:
     objects = inspect(KERNELS, f"{PREFIX}objdump", "--disassemble", "--no-show-raw-insn")
-    assert "reference.cpp.o" in objects
+    assert "fmul" in objects["neon_float.cpp.o"]  # what is looked for would be seen
     for name, text in objects.items():
-        assert "fmul" in text or name != "reference.cpp.o"  # what is looked for would be seen
         wrong = [line for line in text.splitlines() if NEWER.search(line)]
         wrong += [line for line in text.splitlines() if CONTRACTED.search(line)]
         assert not wrong, f"{name}: {wrong}"
@@ -55,3 +57,19 @@ def test_the_library_is_built(built: None) -> None:
         f"{PREFIX}nm", "--dynamic", "--defined-only", BUILD / "runtime" / "libbdnet_ort.so"
     )
     assert "RegisterCustomOps" in exported.stdout, exported.stderr
+
+
+def test_the_model_of_the_inner_loops() -> None:
+    """docs/performance.md shows it; the point-wise loop is to count 60 MACs a cycle or more."""
+    require(f"{PREFIX}g++", "g++-aarch64-linux-gnu")
+    require("llvm-mca-19", "llvm-19")
+    printed = run(sys.executable, ROOT / "benchmarks" / "arm_model.py")
+    assert printed.returncode == 0, printed.stderr
+    rows = [row.strip("| ").split(" | ") for row in printed.stdout.splitlines() if "|" in row]
+    header, dense = rows[0], rows[2]
+    assert dense[0].startswith("dense and point-wise")
+    rates = dict(zip(header[2:], dense[2:], strict=True))
+    for processor in ("cortex-a72", "neoverse-n1"):
+        rate = re.search(r"([\d.]+) a cycle", rates[processor])
+        assert rate is not None, rates[processor]
+        assert float(rate[1]) >= 60, f"{processor}: {rates[processor]}"

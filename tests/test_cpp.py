@@ -49,7 +49,9 @@ def test_only_the_files_of_an_instruction_set_have_its_instructions(built: None)
 
 def test_the_files_of_an_instruction_set_share_no_function_with_others(built: None) -> None:
     """A weak one could take the place of the same function in a file for any processor."""
-    for name, text in vector_objects(inspect(KERNELS, "nm", "--demangle", "--defined-only")).items():
+    for name, text in vector_objects(
+        inspect(KERNELS, "nm", "--demangle", "--defined-only")
+    ).items():
         weak = re.findall(r"^[0-9a-f]+ [VvWwu] (.*)$", text, re.MULTILINE)
         # A pointer of the C++ library's own, no code.
         assert set(weak) <= {"DW.ref.__gxx_personality_v0"}, name
