@@ -50,8 +50,8 @@ LOOPS = (
     ),
     Loop("depth-wise 3 x 3: 16 channels", "neon_depthwise.cpp", r"ml?[ua]l?a?", 16, "ternary MACs"),
     Loop("stem: 4 pixels x 16 filters", "neon_float.cpp", "fmul", 4, "float MACs", "fcmge"),
-    Loop("point-wise epilogue: 4 pixels x 8 filters", "neon_dense.cpp", "fcmlt", 4, "values"),
-    Loop("depth-wise epilogue: 4 pixels x 8 channels", "neon_float.cpp", "fcmge", 4, "values"),
+    Loop("point-wise epilogue: a pixel, 8 filters", "neon_dense.cpp", "fcmlt", 4, "values", "bl"),
+    Loop("depth-wise epilogue: a pixel, 8 channels", "neon_float.cpp", "fcmge", 4, "values"),
     Loop("signs to bits", "neon_binarise.cpp", "fcmge", 4, "values"),
     Loop("signs to bytes", "neon_binarise.cpp", "fcmge", 4, "values", "addp"),
 )

@@ -176,74 +176,90 @@ void dense_pixels(const DenseTile& tile) noexcept {
   if (m < tile.filter_count) dense_filters<P, 1>(tile, m);
 }
 
-// The point-wise unit: the integers of P pixels and V tiles of filters go through the nearest cache
-// into their epilogue.
+constexpr std::int64_t kPointwiseFilters = 2 * kFilterTile;
+
+// The sums of products of kEpilogueTile pixels and two tiles of filters, on their way through the
+// nearest cache.
+using Integers = std::int16_t[kEpilogueTile][kPointwiseFilters];
+
+// P pixels from `ox` on, V tiles of filters from `first` on.
+template <int P, int V>
+void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
+                       std::int16_t (*integers)[kPointwiseFilters]) noexcept {
+  const std::int64_t tile_step = row.planes * row.words * kFilterTile;
+  const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
+  Counts<P, V> counts;
+  std::int64_t bytes_left = kBytesPerSum;
+  for (std::int64_t plane = 0; plane < row.planes; ++plane) {
+    const std::uint8_t* codes[P];
+    for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
+    for (std::int64_t byte = 0; byte < row.words;) {
+      const std::int64_t length = least(row.words - byte, bytes_left);
+      counts.count(codes, filters, tile_step, length);
+      filters += length * kFilterTile;
+      for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
+      byte += length;
+      bytes_left -= length;
+      if (bytes_left > 0) continue;
+      counts.widen();
+      bytes_left = kBytesPerSum;
+    }
+  }
+  counts.widen();
+  const __m256i terms = _mm256_set1_epi16(static_cast<std::int16_t>(row.channels));
+  const __m128i shift = _mm_cvtsi32_si128(row.planes == 1 ? 1 : 0);
+  for (int p = 0; p < P; ++p) {
+    for (int i = 0; i < V * 2; ++i) {
+      const __m256i weighted = _mm256_sll_epi16(counts.words[p][i / 2][i % 2], shift);
+      _mm256_store_si256(reinterpret_cast<__m256i*>(integers[p] + i * 16),
+                         _mm256_sub_epi16(terms, weighted));
+    }
+  }
+}
+
+template <int P>
+void pointwise_pixels(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
+                      std::int16_t (*integers)[kPointwiseFilters]) noexcept {
+  if (row.filter_count - first > kFilterTile) {
+    pointwise_filters<P, 2>(row, ox, first, integers);
+  } else {
+    pointwise_filters<P, 1>(row, ox, first, integers);
+  }
+}
+
 struct PointwiseLoop {
   const PointwiseRow& row;
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
-    std::int64_t ox = 0;
-    for (; ox + 4 <= row.width; ox += 4) pixels<kResidual, kRectify, 4>(ox);
-    switch (row.width - ox) {
+    for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
+      const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
+      for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
+        alignas(32) Integers integers;
+        for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
+          count(ox + p, pixels - p, first, integers + p);
+        }
+        pointwise_epilogue<Lanes, kResidual, kRectify>(
+            row, ox, pixels, first, least(kPointwiseFilters, row.filter_count - first),
+            [&](std::int64_t p, std::int64_t i) noexcept {
+              return Lanes::from_words(integers[p] + i);
+            });
+      }
+    }
+  }
+
+  void count(std::int64_t ox, std::int64_t pixels, std::int64_t first,
+             std::int16_t (*integers)[kPointwiseFilters]) const noexcept {
+    switch (pixels) {
       case 3:
-        return pixels<kResidual, kRectify, 3>(ox);
+        return pointwise_pixels<3>(row, ox, first, integers);
       case 2:
-        return pixels<kResidual, kRectify, 2>(ox);
+        return pointwise_pixels<2>(row, ox, first, integers);
       case 1:
-        return pixels<kResidual, kRectify, 1>(ox);
+        return pointwise_pixels<1>(row, ox, first, integers);
       default:
-        return;
+        return pointwise_pixels<4>(row, ox, first, integers);
     }
-  }
-
-  template <Residual kResidual, bool kRectify, int P>
-  void pixels(std::int64_t ox) const noexcept {
-    std::int64_t m = 0;
-    for (; m + kFilterTile < row.filter_count; m += 2 * kFilterTile) {
-      filters<kResidual, kRectify, P, 2>(ox, m);
-    }
-    if (m < row.filter_count) filters<kResidual, kRectify, P, 1>(ox, m);
-  }
-
-  template <Residual kResidual, bool kRectify, int P, int V>
-  void filters(std::int64_t ox, std::int64_t first) const noexcept {
-    const std::int64_t tile_step = row.planes * row.words * kFilterTile;
-    const std::uint8_t* at = row.filters + first / kFilterTile * tile_step;
-    Counts<P, V> counts;
-    std::int64_t bytes_left = kBytesPerSum;
-    for (std::int64_t plane = 0; plane < row.planes; ++plane) {
-      const std::uint8_t* codes[P];
-      for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
-      for (std::int64_t byte = 0; byte < row.words;) {
-        const std::int64_t length = least(row.words - byte, bytes_left);
-        counts.count(codes, at, tile_step, length);
-        at += length * kFilterTile;
-        for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
-        byte += length;
-        bytes_left -= length;
-        if (bytes_left > 0) continue;
-        counts.widen();
-        bytes_left = kBytesPerSum;
-      }
-    }
-    counts.widen();
-
-    alignas(32) std::int16_t integers[P][V * kFilterTile];
-    const __m256i terms = _mm256_set1_epi16(static_cast<std::int16_t>(row.channels));
-    for (int p = 0; p < P; ++p) {
-      for (int i = 0; i < V * 2; ++i) {
-        const __m256i differ = counts.words[p][i / 2][i % 2];
-        const __m256i twice = row.planes == 1 ? _mm256_add_epi16(differ, differ) : differ;
-        _mm256_store_si256(reinterpret_cast<__m256i*>(integers[p] + i * 16),
-                           _mm256_sub_epi16(terms, twice));
-      }
-    }
-    pointwise_epilogue<Lanes, kResidual, kRectify, P>(
-        row, ox, first, least(V * kFilterTile, row.filter_count - first),
-        [&](std::int64_t p, std::int64_t i) noexcept {
-          return Lanes::from_words(integers[p] + i);
-        });
   }
 };
 

@@ -12,6 +12,6 @@ void depthwise_epilogue(const DepthwiseEpilogue& row) noexcept {
 
 void ordered_conv_row(const OrderedRow& row) noexcept { bdnet::ordered_conv_row<Lanes>(row); }
 
-void average_tile(const PoolTile& tile) noexcept { bdnet::average_tile<Lanes>(tile); }
+void average_row(const PoolRow& row) noexcept { bdnet::average_row<Lanes>(row); }
 
 }  // namespace bdnet::avx2

@@ -47,10 +47,18 @@ struct Counts {
     }
   }
 
-  // terms - counts, or terms - 2 * counts of a single plane.
-  Lanes::Floats integers(int p, int v, __m512i terms, std::int64_t planes) const noexcept {
-    const __m512i c = counts[p][v];
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(terms, planes == 1 ? _mm512_add_epi32(c, c) : c));
+  // The sums of products, as floats: terms - counts, or terms - 2 * counts of a single plane.
+  // sums: [P, kVectors * kFilterTile].
+  void subtract_from(std::int64_t terms, std::int64_t planes, float* sums) const noexcept {
+    const __m512i all = _mm512_set1_epi32(static_cast<int>(terms));
+    const __m128i shift = _mm_cvtsi32_si128(planes == 1 ? 1 : 0);
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < V; ++v) {
+        const __m512i weighted = _mm512_sll_epi32(counts[p][v], shift);
+        Lanes::store(sums + (p * kVectors + v) * kFilterTile,
+                     _mm512_cvtepi32_ps(_mm512_sub_epi32(all, weighted)));
+      }
+    }
   }
 };
 
@@ -72,11 +80,13 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
       }
     }
   }
-  const __m512i terms = _mm512_set1_epi32(static_cast<int>(tile.terms));
+  alignas(64) float sums[P * kVectors * kFilterTile];
+  counts.subtract_from(tile.terms, tile.planes, sums);
   for (int p = 0; p < P; ++p) {
     for (int v = 0; v < V; ++v) {
       const std::int64_t m = first + v * kFilterTile;
-      Lanes::store_some(tile.y + p * tile.y_step + m, counts.integers(p, v, terms, tile.planes),
+      Lanes::store_some(tile.y + p * tile.y_step + m,
+                        Lanes::load(sums + (p * kVectors + v) * kFilterTile),
                         tile.filter_count - m);
     }
   }
@@ -91,52 +101,68 @@ void dense_pixels(const DenseTile& tile) noexcept {
   for (; m < tile.filter_count; m += kFilterTile) dense_filters<P, 1>(tile, m);
 }
 
-// The point-wise unit.
+constexpr std::int64_t kPointwiseFilters = kVectors * kFilterTile;
+
+// P pixels from `ox` on, V tiles of filters from `first` on. sums: [P, kPointwiseFilters].
+template <int P, int V>
+void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
+                       float* sums) noexcept {
+  const std::int64_t plane_step = row.words * kWordStep;
+  const std::int64_t tile_step = row.planes * plane_step;
+  const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
+  const std::uint8_t* codes[P];
+  for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
+  Counts<P, V> counts;
+  for (std::int64_t plane = 0; plane < row.planes; ++plane) {
+    counts.count(codes, filters + plane * plane_step, tile_step, row.words);
+  }
+  counts.subtract_from(row.channels, row.planes, sums);
+}
+
+template <int P>
+void pointwise_pixels(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
+                      float* sums) noexcept {
+  const std::int64_t left = row.filter_count - first;
+  if (left > 2 * kFilterTile) {
+    if (left > 3 * kFilterTile) return pointwise_filters<P, 4>(row, ox, first, sums);
+    return pointwise_filters<P, 3>(row, ox, first, sums);
+  }
+  if (left > kFilterTile) return pointwise_filters<P, 2>(row, ox, first, sums);
+  return pointwise_filters<P, 1>(row, ox, first, sums);
+}
+
 struct PointwiseLoop {
   const PointwiseRow& row;
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
-    std::int64_t ox = 0;
-    for (; ox + 4 <= row.width; ox += 4) pixels<kResidual, kRectify, 4>(ox);
-    switch (row.width - ox) {
+    for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
+      const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
+      for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
+        alignas(64) float sums[kEpilogueTile * kPointwiseFilters];
+        for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
+          count(ox + p, pixels - p, first, sums + p * kPointwiseFilters);
+        }
+        pointwise_epilogue<Lanes, kResidual, kRectify>(
+            row, ox, pixels, first, least(kPointwiseFilters, row.filter_count - first),
+            [&](std::int64_t p, std::int64_t i) noexcept {
+              return Lanes::load(sums + p * kPointwiseFilters + i);
+            });
+      }
+    }
+  }
+
+  void count(std::int64_t ox, std::int64_t pixels, std::int64_t first, float* sums) const noexcept {
+    switch (pixels) {
       case 3:
-        return pixels<kResidual, kRectify, 3>(ox);
+        return pointwise_pixels<3>(row, ox, first, sums);
       case 2:
-        return pixels<kResidual, kRectify, 2>(ox);
+        return pointwise_pixels<2>(row, ox, first, sums);
       case 1:
-        return pixels<kResidual, kRectify, 1>(ox);
+        return pointwise_pixels<1>(row, ox, first, sums);
       default:
-        return;
+        return pointwise_pixels<4>(row, ox, first, sums);
     }
-  }
-
-  template <Residual kResidual, bool kRectify, int P>
-  void pixels(std::int64_t ox) const noexcept {
-    std::int64_t m = 0;
-    for (; m + kVectors * kFilterTile <= row.filter_count; m += kVectors * kFilterTile) {
-      filters<kResidual, kRectify, P, kVectors>(ox, m);
-    }
-    for (; m < row.filter_count; m += kFilterTile) filters<kResidual, kRectify, P, 1>(ox, m);
-  }
-
-  template <Residual kResidual, bool kRectify, int P, int V>
-  void filters(std::int64_t ox, std::int64_t first) const noexcept {
-    const std::int64_t tile_step = row.planes * row.words * kWordStep;
-    const std::uint8_t* at = row.filters + first / kFilterTile * tile_step;
-    const std::uint8_t* codes[P];
-    for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
-    Counts<P, V> counts;
-    for (std::int64_t plane = 0; plane < row.planes; ++plane) {
-      counts.count(codes, at + plane * row.words * kWordStep, tile_step, row.words);
-    }
-    const __m512i terms = _mm512_set1_epi32(static_cast<int>(row.channels));
-    pointwise_epilogue<Lanes, kResidual, kRectify, P>(
-        row, ox, first, least(V * kFilterTile, row.filter_count - first),
-        [&](std::int64_t p, std::int64_t i) noexcept {
-          return counts.integers(static_cast<int>(p), static_cast<int>(i / kFilterTile), terms,
-                                 row.planes);
-        });
   }
 };
 

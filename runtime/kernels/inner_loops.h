@@ -12,8 +12,10 @@
 // linkage but their table.
 namespace bdnet {
 
-// Pixels side by side that a dense loop does at once, at most.
+// Pixels side by side that a dense loop counts for at once, at most; and for which an epilogue
+// loads its constants once.
 inline constexpr std::int64_t kPixelTile = 4;
+inline constexpr std::int64_t kEpilogueTile = 8;
 
 // A few pixels of a dense convolution, all filters of one group.
 struct DenseTile {
@@ -72,14 +74,17 @@ struct OrderedRow {
   std::int64_t output_width;
 };
 
-// One pixel of a pool: y[c] = (x[c] of every tap, row by row) / taps.
-struct PoolTile {
-  const float* x;  // the first tap
-  std::int64_t height;
-  std::int64_t width;
+// Pixels side by side of a pool: y[c] = (x[c] of every tap, row by row) / taps.
+struct PoolRow {
+  const float* x;  // the first tap of the first pixel
+  std::int64_t kernel_height;
+  std::int64_t kernel_width;
+  std::int64_t columns;   // of the input from x on: the last pixel may have fewer taps
   std::int64_t row_step;  // floats from a tap to that below it
   std::int64_t channels;
-  float* y;
+  float* y;  // [width, y_step]
+  std::int64_t y_step;
+  std::int64_t width;
 };
 
 // A unit's epilogue: constants padded to kConstantTile, attributes.
@@ -88,7 +93,8 @@ struct Epilogue {
   UnitAttributes unit;
 };
 
-// The second half of the depth-wise unit, for one row: from integers to values and their codes.
+// The second half of the depth-wise unit, for pixels side by side: from integers to values and
+// their codes.
 struct DepthwiseEpilogue {
   Epilogue epilogue;
   const std::int8_t* sums;  // [width, step]
@@ -103,7 +109,7 @@ struct DepthwiseEpilogue {
   std::int64_t width;
 };
 
-// The point-wise unit, for a row of pixels. Output m adds channel m % channels of the shortcut;
+// The point-wise unit, for pixels side by side. Output m adds channel m % channels of the shortcut;
 // where the channels are repeated they are a multiple of kConstantTile.
 struct PointwiseRow {
   Epilogue epilogue;
@@ -147,7 +153,7 @@ struct InnerLoops {
   void (*depthwise_epilogue)(const DepthwiseEpilogue& row) noexcept;
   void (*pointwise_row)(const PointwiseRow& row) noexcept;
   void (*ordered_conv_row)(const OrderedRow& row) noexcept;
-  void (*average_tile)(const PoolTile& tile) noexcept;
+  void (*average_row)(const PoolRow& row) noexcept;
 };
 
 #ifdef BDNET_HAS_AVX512

@@ -53,126 +53,161 @@ void for_unit(const UnitAttributes& unit, const Loop& loop) noexcept {
   }
 }
 
-// `Codes` is the instruction set's: kChannels to a step, at least a vector and no more than a
-// word's; store(codes, channel, bits) writes those of a vector's signs.
+// `Codes` is the instruction set's: store(codes, channel, bits) writes those of a vector's signs,
+// and padded() counts channels in whole words.
 template <typename Lanes, typename Codes>
 struct DepthwiseEpilogueLoop {
-  const DepthwiseEpilogue& row;
+  const DepthwiseEpilogue& all;
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
-    std::int64_t ox = 0;
-    for (; ox + kPixelTile <= row.width; ox += kPixelTile) {
-      tile<kResidual, kRectify, kPixelTile>(ox);
+    // A copy: codes are bytes, and for all the compiler knows a byte that is stored may be part of
+    // whatever has an address.
+    const DepthwiseEpilogue row = all;
+    for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
+      const std::int64_t end = ox + kEpilogueTile < row.width ? ox + kEpilogueTile : row.width;
+      std::int64_t c = 0;
+      for (; c + Lanes::kFloats <= row.channels; c += Lanes::kFloats) {
+        vectors<kResidual, kRectify, false>(row, ox, end, c);
+      }
+      if (c < row.channels) {
+        vectors<kResidual, kRectify, true>(row, ox, end, c);
+        c += Lanes::kFloats;
+      }
+      for (; c < Codes::padded(row.channels); c += Lanes::kFloats) {
+        for (std::int64_t p = ox; p < end; ++p) Codes::store(row.codes + p * row.code_step, c, 0);
+      }
     }
-    for (; ox < row.width; ++ox) tile<kResidual, kRectify, 1>(ox);
   }
 
-  template <Residual kResidual, bool kRectify, std::int64_t kPixels>
-  void tile(std::int64_t ox) const noexcept {
-    const std::int64_t step = row.step;
-    const std::int64_t shortcut_step = row.shortcut_step;
-    const std::int64_t code_step = row.code_step;
-    const std::int8_t* sums = row.sums + ox * step;
-    const float* shortcut = row.shortcut + ox * shortcut_step;
-    float* y = row.y + ox * step;
-    std::uint8_t* codes = row.codes + ox * code_step;
-    std::int64_t c = 0;
-    for (; c + Lanes::kFloats <= row.channels; c += Lanes::kFloats) {
-      const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
-      const auto next_shift = Lanes::load(row.next_shift + c);
-      // Nothing is stored before all pixels are there: for all the compiler knows, what one pixel
-      // writes could be what the next one reads.
-      typename Lanes::Floats t[kPixels];
-      for (std::int64_t p = 0; p < kPixels; ++p) {
-        auto x = Lanes::zero();
-        if constexpr (kResidual != Residual::kNone) {
-          x = Lanes::load(shortcut + p * shortcut_step + c);
-        }
-        t[p] = constants.template apply<kResidual, kRectify>(Lanes::from_bytes(sums + p * step + c),
-                                                             x);
+  // One vector of channels of the pixels from `ox` to `end`; with kPartial there are fewer channels
+  // than lanes.
+  template <Residual kResidual, bool kRectify, bool kPartial>
+  static void vectors(const DepthwiseEpilogue& row, std::int64_t ox, std::int64_t end,
+                      std::int64_t c) noexcept {
+    const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
+    const auto next_shift = Lanes::load(row.next_shift + c);
+    const std::int8_t* sums = row.sums + ox * row.step + c;
+    const float* shortcut = row.shortcut + ox * row.shortcut_step + c;
+    float* y = row.y + ox * row.step + c;
+    std::uint8_t* codes = row.codes + ox * row.code_step;
+    for (std::int64_t p = ox; p < end; ++p) {
+      auto x = Lanes::zero();
+      if constexpr (kResidual != Residual::kNone) {
+        x = kPartial ? Lanes::load_some(shortcut, row.channels - c) : Lanes::load(shortcut);
       }
-      for (std::int64_t p = 0; p < kPixels; ++p) {
-        Lanes::store(y + p * step + c, t[p]);
-        t[p] = Lanes::add(t[p], next_shift);
-      }
-      std::uint32_t bits[kPixels];
-      for (std::int64_t p = 0; p < kPixels; ++p) bits[p] = Lanes::sign_bits(t[p]);
-      for (std::int64_t p = 0; p < kPixels; ++p) Codes::store(codes + p * code_step, c, bits[p]);
+      const auto t = constants.template apply<kResidual, kRectify>(Lanes::from_bytes(sums), x);
+      Lanes::store(y, t);
+      std::uint32_t bits = Lanes::sign_bits(Lanes::add(t, next_shift));
+      if constexpr (kPartial) bits &= (1u << (row.channels - c)) - 1;
+      Codes::store(codes, c, bits);
+      sums += row.step;
+      shortcut += row.shortcut_step;
+      y += row.step;
+      codes += row.code_step;
     }
-    for (; c < Codes::padded(row.channels); c += Lanes::kFloats) {
-      const std::int64_t count = row.channels - c;
-      for (std::int64_t p = 0; p < kPixels; ++p) {
-        std::uint32_t bits = 0;
-        if (count > 0) {
-          const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
-          auto x = Lanes::zero();
-          if constexpr (kResidual != Residual::kNone) {
-            x = Lanes::load_some(shortcut + p * shortcut_step + c, count);
-          }
-          const auto t = constants.template apply<kResidual, kRectify>(
-              Lanes::from_bytes(sums + p * step + c), x);
-          Lanes::store(y + p * step + c, t);
-          bits = Lanes::sign_bits(Lanes::add(t, Lanes::load(row.next_shift + c))) &
-                 ((1u << count) - 1);
+  }
+};
+
+// The epilogue of `pixels` pixels from `ox` on and the `count` filters from `first` on;
+// integers(p, i) gives those of filters first + i to first + i + kFloats.
+template <typename Lanes, Residual kResidual, bool kRectify, typename Integers>
+void pointwise_epilogue(const PointwiseRow& row, std::int64_t ox, std::int64_t pixels,
+                        std::int64_t first, std::int64_t count, const Integers& integers) noexcept {
+  std::int64_t from = first % row.shortcut_channels;
+  for (std::int64_t i = 0; i < count; i += Lanes::kFloats) {
+    const EpilogueVector<Lanes> constants(row.epilogue.constants, first + i);
+    const float* shortcut = row.shortcut + ox * row.shortcut_step + from;
+    float* y = row.y + ox * row.filter_count + first + i;
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      auto x = Lanes::zero();
+      if constexpr (kResidual != Residual::kNone) x = Lanes::load(shortcut);
+      const auto t = constants.template apply<kResidual, kRectify>(integers(p, i), x);
+      if (count - i >= Lanes::kFloats) {
+        Lanes::store(y, t);
+      } else {
+        Lanes::store_some(y, t, count - i);
+      }
+      shortcut += row.shortcut_step;
+      y += row.filter_count;
+    }
+    from += Lanes::kFloats;
+    if (from >= row.shortcut_channels) from = 0;
+  }
+}
+
+// Filters lie across the lanes. P pixels from `ox` on, V vectors of filters from `first` on; only
+// V == 1 may be partial.
+template <typename Lanes, int P, int V>
+struct OrderedTile {
+  typename Lanes::Floats sums[P][V];
+
+  OrderedTile() noexcept {
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < V; ++v) sums[p][v] = Lanes::zero();
+    }
+  }
+
+  // Adds the products of one tap and channel. value(p) is that of a pixel.
+  template <typename Value>
+  void add(const float* weight, std::int64_t count, const Value& value) noexcept {
+    typename Lanes::Floats w[V];
+    for (int v = 0; v < V; ++v) {
+      w[v] = V == 1 ? Lanes::load_some(weight, count) : Lanes::load(weight + v * Lanes::kFloats);
+    }
+    for (int p = 0; p < P; ++p) {
+      const auto x = Lanes::set(value(p));
+      for (int v = 0; v < V; ++v) sums[p][v] = Lanes::add(sums[p][v], Lanes::multiply(x, w[v]));
+    }
+  }
+
+  void finish(const OrderedRow& row, std::int64_t ox, std::int64_t first) noexcept {
+    for (int v = 0; v < V; ++v) {
+      const std::int64_t m = first + v * Lanes::kFloats;
+      if (row.bn_mul != nullptr) {
+        const auto bn_mul = Lanes::load_some(row.bn_mul + m, row.filters - m);
+        const auto bn_add = Lanes::load_some(row.bn_add + m, row.filters - m);
+        for (int p = 0; p < P; ++p) {
+          sums[p][v] = Lanes::add(Lanes::multiply(sums[p][v], bn_mul), bn_add);
         }
-        Codes::store(codes + p * code_step, c, bits);
+      }
+      for (int p = 0; p < P; ++p) {
+        Lanes::store_some(row.y + (ox + p) * row.filters + m, sums[p][v], row.filters - m);
       }
     }
   }
 };
 
-// The epilogue of kPixels pixels from `ox` on and the `count` filters from `first` on;
-// integers(p, i) gives those of filters first + i to first + i + kFloats.
-template <typename Lanes, Residual kResidual, bool kRectify, std::int64_t kPixels,
-          typename Integers>
-void pointwise_epilogue(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                        std::int64_t count, const Integers& integers) noexcept {
-  const std::int64_t shortcut_step = row.shortcut_step;
-  const std::int64_t shortcut_channels = row.shortcut_channels;
-  const std::int64_t filter_count = row.filter_count;
-  const UnitConstants all = row.epilogue.constants;
-  const float* shortcut = row.shortcut + ox * shortcut_step;
-  float* y = row.y + ox * filter_count + first;
-  std::int64_t from = first % shortcut_channels;
-  // One vector of filters of all pixels, before any of them is stored.
-  typename Lanes::Floats t[kPixels];
-  const auto finish = [&](std::int64_t i) noexcept {
-    const EpilogueVector<Lanes> constants(all, first + i);
-    for (std::int64_t p = 0; p < kPixels; ++p) {
-      auto x = Lanes::zero();
-      if constexpr (kResidual != Residual::kNone) {
-        x = Lanes::load(shortcut + p * shortcut_step + from);
+// No tap is in the padding. kPixelStep is the number of floats from a pixel to the next where it is
+// known when this is compiled, so that one address serves all pixels; else 0.
+template <typename Lanes, int P, int V, std::int64_t kPixelStep>
+void ordered_inside(const OrderedRow& row, std::int64_t ox, std::int64_t first) noexcept {
+  const std::int64_t pixel_step = kPixelStep != 0 ? kPixelStep : row.stride * row.column_step;
+  const std::int64_t count = row.filters - first;
+  const float* weight = row.weight + first;
+  const float* corner =
+      row.image + row.top * row.row_step + (row.left + ox * row.stride) * row.column_step;
+  OrderedTile<Lanes, P, V> tile;
+  for (std::int64_t ky = 0; ky < row.kernel_height; ++ky) {
+    for (std::int64_t kx = 0; kx < row.kernel_width; ++kx) {
+      const float* x =
+          corner + ky * row.dilation_y * row.row_step + kx * row.dilation_x * row.column_step;
+      for (std::int64_t c = 0; c < row.channels; ++c) {
+        tile.add(weight, count, [&](int p) noexcept { return x[p * pixel_step]; });
+        x += row.channel_step;
+        weight += row.filters;
       }
-      t[p] = constants.template apply<kResidual, kRectify>(integers(p, i), x);
-    }
-    from += Lanes::kFloats;
-    if (from >= shortcut_channels) from = 0;
-  };
-  std::int64_t i = 0;
-  for (; i + Lanes::kFloats <= count; i += Lanes::kFloats) {
-    finish(i);
-    for (std::int64_t p = 0; p < kPixels; ++p) Lanes::store(y + p * filter_count + i, t[p]);
-  }
-  if (i < count) {
-    finish(i);
-    for (std::int64_t p = 0; p < kPixels; ++p) {
-      Lanes::store_some(y + p * filter_count + i, t[p], count - i);
     }
   }
+  tile.finish(row, ox, first);
 }
 
-// Filters lie across the lanes. P pixels from `ox` on, V vectors of filters from `first` on; only
-// V == 1 may be partial. With kInside no tap is in the padding.
-template <typename Lanes, int P, int V, bool kInside>
-void ordered_tile(const OrderedRow& row, std::int64_t ox, std::int64_t first) noexcept {
+template <typename Lanes, int P, int V>
+void ordered_anywhere(const OrderedRow& row, std::int64_t ox, std::int64_t first) noexcept {
   static constexpr float kZero = 0.0f;
   const std::int64_t count = row.filters - first;
   const float* weight = row.weight + first;
-  typename Lanes::Floats sums[P][V];
-  for (int p = 0; p < P; ++p) {
-    for (int v = 0; v < V; ++v) sums[p][v] = Lanes::zero();
-  }
+  OrderedTile<Lanes, P, V> tile;
   for (std::int64_t ky = 0; ky < row.kernel_height; ++ky) {
     const std::int64_t iy = row.top + ky * row.dilation_y;
     for (std::int64_t kx = 0; kx < row.kernel_width; ++kx) {
@@ -181,89 +216,121 @@ void ordered_tile(const OrderedRow& row, std::int64_t ox, std::int64_t first) no
       std::int64_t step[P];
       for (int p = 0; p < P; ++p) {
         const std::int64_t ix = row.left + (ox + p) * row.stride + kx * row.dilation_x;
-        const bool inside = kInside || (iy >= 0 && iy < row.height && ix >= 0 && ix < row.width);
+        const bool inside = iy >= 0 && iy < row.height && ix >= 0 && ix < row.width;
         x[p] = inside ? row.image + iy * row.row_step + ix * row.column_step : &kZero;
         step[p] = inside ? row.channel_step : 0;
       }
       for (std::int64_t c = 0; c < row.channels; ++c) {
-        typename Lanes::Floats w[V];
-        for (int v = 0; v < V; ++v) {
-          w[v] =
-              V == 1 ? Lanes::load_some(weight, count) : Lanes::load(weight + v * Lanes::kFloats);
-        }
-        for (int p = 0; p < P; ++p) {
-          const auto value = Lanes::set(x[p][c * step[p]]);
-          for (int v = 0; v < V; ++v) {
-            sums[p][v] = Lanes::add(sums[p][v], Lanes::multiply(value, w[v]));
-          }
-        }
+        tile.add(weight, count, [&](int p) noexcept { return x[p][c * step[p]]; });
         weight += row.filters;
       }
     }
   }
-  for (int v = 0; v < V; ++v) {
-    const std::int64_t m = first + v * Lanes::kFloats;
-    if (row.bn_mul != nullptr) {
-      const auto bn_mul = Lanes::load_some(row.bn_mul + m, row.filters - m);
-      const auto bn_add = Lanes::load_some(row.bn_add + m, row.filters - m);
-      for (int p = 0; p < P; ++p) {
-        sums[p][v] = Lanes::add(Lanes::multiply(sums[p][v], bn_mul), bn_add);
-      }
-    }
-    for (int p = 0; p < P; ++p) {
-      Lanes::store_some(row.y + (ox + p) * row.filters + m, sums[p][v], row.filters - m);
-    }
+  tile.finish(row, ox, first);
+}
+
+enum class Taps { kAnywhere, kInside, kInsideStep1, kInsideStep2 };
+
+template <typename Lanes, int P, int V>
+void ordered_tile(const OrderedRow& row, Taps taps, std::int64_t ox, std::int64_t first) noexcept {
+  switch (taps) {
+    case Taps::kAnywhere:
+      return ordered_anywhere<Lanes, P, V>(row, ox, first);
+    case Taps::kInside:
+      return ordered_inside<Lanes, P, V, 0>(row, ox, first);
+    case Taps::kInsideStep1:
+      return ordered_inside<Lanes, P, V, 1>(row, ox, first);
+    case Taps::kInsideStep2:
+      return ordered_inside<Lanes, P, V, 2>(row, ox, first);
   }
 }
 
-template <typename Lanes, int P, bool kInside>
+template <typename Lanes, int P>
 void ordered_pixels(const OrderedRow& row, std::int64_t ox) noexcept {
   constexpr int kVectors = Lanes::kOrderedVectors;
+  const std::int64_t left = row.left + ox * row.stride;
+  const std::int64_t last = left + (P - 1) * row.stride + (row.kernel_width - 1) * row.dilation_x;
+  const bool inside = row.top >= 0 && left >= 0 && last < row.width &&
+                      row.top + (row.kernel_height - 1) * row.dilation_y < row.height;
+  const std::int64_t step = row.stride * row.column_step;
+  Taps taps = inside ? Taps::kInside : Taps::kAnywhere;
+  if (inside && step == 1) taps = Taps::kInsideStep1;
+  if (inside && step == 2) taps = Taps::kInsideStep2;
   std::int64_t first = 0;
   for (; first + kVectors * Lanes::kFloats <= row.filters; first += kVectors * Lanes::kFloats) {
-    ordered_tile<Lanes, P, kVectors, kInside>(row, ox, first);
+    ordered_tile<Lanes, P, kVectors>(row, taps, ox, first);
   }
   for (; first < row.filters; first += Lanes::kFloats) {
-    ordered_tile<Lanes, P, 1, kInside>(row, ox, first);
+    ordered_tile<Lanes, P, 1>(row, taps, ox, first);
   }
 }
 
 template <typename Lanes>
 void ordered_conv_row(const OrderedRow& row) noexcept {
   constexpr int kPixels = Lanes::kOrderedPixels;
-  const bool rows_inside =
-      row.top >= 0 && row.top + (row.kernel_height - 1) * row.dilation_y < row.height;
   std::int64_t ox = 0;
-  while (ox + kPixels <= row.output_width) {
-    const std::int64_t left = row.left + ox * row.stride;
-    const std::int64_t last =
-        left + (kPixels - 1) * row.stride + (row.kernel_width - 1) * row.dilation_x;
-    if (rows_inside && left >= 0 && last < row.width) {
-      ordered_pixels<Lanes, kPixels, true>(row, ox);
-    } else {
-      ordered_pixels<Lanes, kPixels, false>(row, ox);
-    }
-    ox += kPixels;
-  }
-  for (; ox < row.output_width; ++ox) ordered_pixels<Lanes, 1, false>(row, ox);
+  for (; ox + kPixels <= row.output_width; ox += kPixels) ordered_pixels<Lanes, kPixels>(row, ox);
+  for (; ox < row.output_width; ++ox) ordered_pixels<Lanes, 1>(row, ox);
 }
 
-// Channels lie across the lanes.
+// Channels lie across the lanes. `taps` divides, or its inverse multiplies where that is exact.
 template <typename Lanes>
-void average_tile(const PoolTile& tile) noexcept {
-  const auto taps = Lanes::set(static_cast<float>(tile.height * tile.width));
-  for (std::int64_t c = 0; c < tile.channels; c += Lanes::kFloats) {
-    const std::int64_t count = tile.channels - c;
+struct Average {
+  typename Lanes::Floats taps;
+  bool is_exact;
+
+  explicit Average(std::int64_t count) noexcept
+      // A power of two: multiplying by its inverse rounds the same number, and once, too.
+      : is_exact((count & (count - 1)) == 0) {
+    const auto value = static_cast<float>(count);
+    taps = Lanes::set(is_exact ? 1.0f / value : value);
+  }
+
+  typename Lanes::Floats of(typename Lanes::Floats sum) const noexcept {
+    return is_exact ? Lanes::multiply(sum, taps) : Lanes::divide(sum, taps);
+  }
+};
+
+// One pixel of kernel_height x width taps.
+template <typename Lanes>
+void average_pixel(const PoolRow& row, const float* x, std::int64_t width, float* y) noexcept {
+  const Average<Lanes> average(row.kernel_height * width);
+  for (std::int64_t c = 0; c < row.channels; c += Lanes::kFloats) {
+    const std::int64_t count = row.channels - c;
     auto sum = Lanes::zero();
-    for (std::int64_t y = 0; y < tile.height; ++y) {
-      const float* x = tile.x + y * tile.row_step + c;
-      for (std::int64_t tap = 0; tap < tile.width; ++tap) {
-        const float* at = x + tap * tile.channels;
+    for (std::int64_t ky = 0; ky < row.kernel_height; ++ky) {
+      for (std::int64_t kx = 0; kx < width; ++kx) {
+        const float* at = x + ky * row.row_step + kx * row.channels + c;
         sum = Lanes::add(sum,
                          count >= Lanes::kFloats ? Lanes::load(at) : Lanes::load_some(at, count));
       }
     }
-    Lanes::store_some(tile.y + c, Lanes::divide(sum, taps), count);
+    Lanes::store_some(y + c, average.of(sum), count);
+  }
+}
+
+template <typename Lanes>
+void average_row(const PoolRow& row) noexcept {
+  const bool is_2x2 = row.kernel_height == 2 && row.kernel_width == 2;
+  const Average<Lanes> quarter(4);
+  for (std::int64_t ox = 0; ox < row.width; ++ox) {
+    const std::int64_t left = ox * row.kernel_width;
+    const std::int64_t width =
+        row.columns - left < row.kernel_width ? row.columns - left : row.kernel_width;
+    const float* x = row.x + left * row.channels;
+    float* y = row.y + ox * row.y_step;
+    if (!is_2x2 || width != 2 || row.channels % Lanes::kFloats != 0) {
+      average_pixel<Lanes>(row, x, width, y);
+      continue;
+    }
+    // The shortcut of nearly every strided layer.
+    const float* below = x + row.row_step;
+    for (std::int64_t c = 0; c < row.channels; c += Lanes::kFloats) {
+      auto sum = Lanes::add(Lanes::load(x + c), Lanes::load(x + row.channels + c));
+      sum = Lanes::add(sum, Lanes::load(below + c));
+      sum = Lanes::add(sum, Lanes::load(below + row.channels + c));
+      Lanes::store(y + c, quarter.of(sum));
+    }
   }
 }
 

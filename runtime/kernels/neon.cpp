@@ -7,6 +7,6 @@ const InnerLoops kInnerLoops{
     "neon",           Codes::kWordBytes, kFilterTile,        Codes::kCodeBytes,
     kChannelTile,     encode_signs,      binarise,           dense_tile,
     depthwise_row,    depthwise_sums,    depthwise_epilogue, pointwise_row,
-    ordered_conv_row, average_tile};
+    ordered_conv_row, average_row};
 
 }  // namespace bdnet::neon

@@ -22,16 +22,15 @@ namespace {
 constexpr std::int64_t kWordsPerSum = 255 / 8;
 constexpr std::int64_t kSumsPerCount = 65535 / (8 * kWordsPerSum);
 
-// Bits that differ, for P pixels and a tile of filters.
-template <int P>
+// Bits that differ, for one pixel and a tile of filters.
 struct Counts {
-  alignas(16) std::uint16_t words[P][kFilterTile];
+  alignas(16) std::uint16_t words[kFilterTile];
 };
 
 // Counts for P pixels and the first V vectors of a tile of filters. When the words are full,
-// on_full() takes what is in `counts`, and counting begins anew.
+// on_full() takes what is in `counts`, [P], and counting begins anew.
 template <int P, int V, typename OnFull>
-void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts<P>& counts,
+void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts* counts,
                    const OnFull& on_full) noexcept {
   uint8x16_t sums[P][V];
   for (int p = 0; p < P; ++p) {
@@ -41,7 +40,7 @@ void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts<P>
   const auto widen = [&]() noexcept {
     for (int p = 0; p < P; ++p) {
       for (int v = 0; v < V; ++v) {
-        std::uint16_t* out = counts.words[p] + v * kBytes;
+        std::uint16_t* out = counts[p].words + v * kBytes;
         uint16x8_t low = vmovl_u8(vget_low_u8(sums[p][v]));
         uint16x8_t high = vmovl_high_u8(sums[p][v]);
         if (!is_first) {
@@ -94,7 +93,7 @@ void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts<P>
 // Counts for the tile of filters from `first` on, in as many vectors as there are filters; what is
 // behind the last is zeros.
 template <int P, typename OnFull>
-void count_tile(const DenseTile& tile, std::int64_t first, Counts<P>& counts,
+void count_tile(const DenseTile& tile, std::int64_t first, Counts* counts,
                 const OnFull& on_full) noexcept {
   const std::uint8_t* filters = tile.filters + first / kFilterTile * tile.filter_tile_step;
   const std::int64_t left = tile.filter_count - first;
@@ -106,7 +105,7 @@ void count_tile(const DenseTile& tile, std::int64_t first, Counts<P>& counts,
 // y = start - weight * counts, exact in floats since nothing here reaches 2^24. `start` is the
 // number of terms, and when that has been done once (`resumed`), what is in y.
 template <int P>
-void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts<P>& counts,
+void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts* counts,
                      bool resumed) noexcept {
   const Lanes::Floats weight = Lanes::set(tile.planes == 1 ? 2.0f : 1.0f);
   const Lanes::Floats terms = Lanes::set(static_cast<float>(tile.terms));
@@ -115,7 +114,7 @@ void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts<P>&
     float* y = tile.y + p * tile.y_step + first;
     for (std::int64_t m = 0; m < count; m += Lanes::kFloats) {
       const Lanes::Floats start = resumed ? Lanes::load_some(y + m, count - m) : terms;
-      const Lanes::Floats differ = Lanes::from_words(vld1q_u16(counts.words[p] + m));
+      const Lanes::Floats differ = Lanes::from_words(vld1q_u16(counts[p].words + m));
       Lanes::store_some(y + m, Lanes::subtract(start, Lanes::multiply(differ, weight)), count - m);
     }
   }
@@ -124,13 +123,13 @@ void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts<P>&
 template <int P>
 void dense_pixels(const DenseTile& tile) noexcept {
   for (std::int64_t first = 0; first < tile.filter_count; first += kFilterTile) {
-    Counts<P> counts;
+    Counts counts[P];
     bool resumed = false;
     const auto take = [&]() noexcept {
-      subtract_counts(tile, first, counts, resumed);
+      subtract_counts<P>(tile, first, counts, resumed);
       resumed = true;
     };
-    count_tile(tile, first, counts, take);
+    count_tile<P>(tile, first, counts, take);
     take();
   }
 }
@@ -141,8 +140,7 @@ struct NeverFull {
 };
 static_assert(2 * kMostBlockChannels <= 8 * kWordsPerSum * (kSumsPerCount - 1));
 
-// The point-wise unit. Pixels innermost: a tile of filters stays in the nearest cache for the whole
-// row.
+// The point-wise unit: the counts of a few pixels go through the nearest cache into their epilogue.
 struct PointwiseLoop {
   const PointwiseRow& row;
 
@@ -156,28 +154,39 @@ struct PointwiseLoop {
     tile.filters = row.filters;
     tile.filter_tile_step = row.planes * row.words * kFilterTile;
     tile.filter_count = row.filter_count;
+    const uint16x8_t terms = vdupq_n_u16(static_cast<std::uint16_t>(row.channels));
+    const uint16x8_t weight = vdupq_n_u16(row.planes == 1 ? 2 : 1);
+    // Pixels innermost: a tile of filters stays in the nearest cache for all of them.
     for (std::int64_t first = 0; first < row.filter_count; first += kFilterTile) {
-      std::int64_t ox = 0;
-      for (; ox + 4 <= row.width; ox += 4) pixels<kResidual, kRectify, 4>(tile, ox, first);
-      if (row.width - ox == 3) pixels<kResidual, kRectify, 3>(tile, ox, first);
-      if (row.width - ox == 2) pixels<kResidual, kRectify, 2>(tile, ox, first);
-      if (row.width - ox == 1) pixels<kResidual, kRectify, 1>(tile, ox, first);
+      for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
+        const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
+        Counts counts[kEpilogueTile];
+        for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
+          count(tile, ox + p, least(kPixelTile, pixels - p), first, counts + p);
+        }
+        pointwise_epilogue<Lanes, kResidual, kRectify>(
+            row, ox, pixels, first, least(kFilterTile, row.filter_count - first),
+            [&](std::int64_t p, std::int64_t i) noexcept {
+              const uint16x8_t sums = vmlsq_u16(terms, vld1q_u16(counts[p].words + i), weight);
+              return Lanes::from_words(vreinterpretq_s16_u16(sums));
+            });
+      }
     }
   }
 
-  template <Residual kResidual, bool kRectify, int P>
-  void pixels(DenseTile& tile, std::int64_t ox, std::int64_t first) const noexcept {
-    for (int p = 0; p < P; ++p) tile.codes[p] = row.codes + (ox + p) * row.code_step;
-    Counts<P> counts;
-    count_tile(tile, first, counts, NeverFull());
-    const auto terms = vdupq_n_u16(static_cast<std::uint16_t>(row.channels));
-    const auto weight = vdupq_n_u16(row.planes == 1 ? 2 : 1);
-    pointwise_epilogue<Lanes, kResidual, kRectify, P>(
-        row, ox, first, least(kFilterTile, row.filter_count - first),
-        [&](std::int64_t p, std::int64_t i) noexcept {
-          const uint16x8_t sums = vmlsq_u16(terms, vld1q_u16(counts.words[p] + i), weight);
-          return Lanes::from_words(vreinterpretq_s16_u16(sums));
-        });
+  void count(DenseTile& tile, std::int64_t ox, std::int64_t pixels, std::int64_t first,
+             Counts* counts) const noexcept {
+    for (std::int64_t p = 0; p < pixels; ++p) tile.codes[p] = row.codes + (ox + p) * row.code_step;
+    switch (pixels) {
+      case 4:
+        return count_tile<4>(tile, first, counts, NeverFull());
+      case 3:
+        return count_tile<3>(tile, first, counts, NeverFull());
+      case 2:
+        return count_tile<2>(tile, first, counts, NeverFull());
+      default:
+        return count_tile<1>(tile, first, counts, NeverFull());
+    }
   }
 };
 

@@ -19,6 +19,6 @@ void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t ste
 void depthwise_epilogue(const DepthwiseEpilogue& row) noexcept;
 void pointwise_row(const PointwiseRow& row) noexcept;
 void ordered_conv_row(const OrderedRow& row) noexcept;
-void average_tile(const PoolTile& tile) noexcept;
+void average_row(const PoolRow& row) noexcept;
 
 }  // namespace bdnet::neon

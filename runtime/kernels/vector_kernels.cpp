@@ -389,39 +389,46 @@ void ordered_stem_rows(const InnerLoops& loops, const ConvGeometry& geometry, co
   run_ordered_rows(loops, geometry, row, image, y, begin, end);
 }
 
-// One row of a pool; `y_step` floats from a pixel to the next.
-void average_row(const InnerLoops& loops, const PoolGeometry& geometry, const float* x,
-                 std::int64_t row, float* y, std::int64_t y_step) noexcept {
-  const auto [batch, height, width, channels] = geometry.input;
-  const auto [kernel_height, kernel_width] = geometry.kernel_shape;
+// `width` pixels of one row of a pool, from `ox` on; `y_step` floats from a pixel to the next.
+void average_pixels(const InnerLoops& loops, const PoolGeometry& geometry, const float* x,
+                    std::int64_t row, std::int64_t ox, std::int64_t width, float* y,
+                    std::int64_t y_step) noexcept {
+  const auto [batch, input_height, input_width, channels] = geometry.input;
   const std::int64_t image = row / geometry.output[1];
-  const std::int64_t top = row % geometry.output[1] * kernel_height;
-  PoolTile tile{};
-  tile.row_step = width * channels;
-  tile.channels = channels;
-  tile.height = std::min(kernel_height, height - top);
-  for (std::int64_t ox = 0; ox < geometry.output[2]; ++ox) {
-    tile.width = std::min(kernel_width, width - ox * kernel_width);
-    tile.x = x + ((image * height + top) * width + ox * kernel_width) * channels;
-    tile.y = y + ox * y_step;
-    loops.average_tile(tile);
-  }
+  const std::int64_t top = row % geometry.output[1] * geometry.kernel_shape[0];
+  const std::int64_t left = ox * geometry.kernel_shape[1];
+  PoolRow pool{};
+  pool.x = x + ((image * input_height + top) * input_width + left) * channels;
+  pool.kernel_height = std::min(geometry.kernel_shape[0], input_height - top);
+  pool.kernel_width = geometry.kernel_shape[1];
+  pool.columns = input_width - left;
+  pool.row_step = input_width * channels;
+  pool.channels = channels;
+  pool.y = y;
+  pool.y_step = y_step;
+  pool.width = width;
+  loops.average_row(pool);
 }
 
 void ordered_average_pool_rows(const InnerLoops& loops, const PoolGeometry& geometry,
                                const float* x, float* y, std::int64_t begin,
                                std::int64_t end) noexcept {
-  const std::int64_t row_size = geometry.output[2] * geometry.output[3];
+  const auto [batch, height, width, channels] = geometry.output;
   for (std::int64_t row = begin; row < end; ++row) {
-    average_row(loops, geometry, x, row, y + row * row_size, geometry.output[3]);
+    average_pixels(loops, geometry, x, row, 0, width, y + row * width * channels, channels);
   }
 }
+
+// What is between the units is worked on a few pixels at a time, so that it stays in the
+// first-level cache: about this many bytes of values.
+constexpr std::int64_t kMiddleBytes = 16384;
 
 // How separable_block_rows() divides its scratch memory; each part begins on a cache line.
 struct BlockScratch {
   std::int64_t ring_rows;  // of the padded input, which a kernel's rows need at once
   std::int64_t ring_row_bytes;
   std::int64_t middle_step;  // channels between the units, rounded up
+  std::int64_t pixels;       // between the units at once
   std::int64_t sums;         // offsets of the parts
   std::int64_t shortcut;
   std::int64_t middle;
@@ -454,15 +461,18 @@ BlockScratch plan_scratch(const InnerLoops& loops,
       depthwise.attributes.dilations[0] * (depthwise.attributes.kernel_shape[0] - 1) + 1;
   plan.ring_row_bytes = round_up(depthwise.padded[1] * channels + loops.channel_tile, kCacheLine);
   plan.middle_step = round_up(channels, std::max(loops.channel_tile, kConstantTile));
-  const std::int64_t middle_bytes = round_up(width * plan.middle_step * kFloat, kCacheLine);
+  const std::int64_t tiles =
+      std::max<std::int64_t>(1, kMiddleBytes / (kEpilogueTile * plan.middle_step * kFloat));
+  plan.pixels = std::min(width, tiles * kEpilogueTile);
+  const std::int64_t middle_bytes = round_up(plan.pixels * plan.middle_step * kFloat, kCacheLine);
   plan.sums = plan.ring_rows * plan.ring_row_bytes;
-  plan.shortcut = plan.sums + round_up(width * plan.middle_step, kCacheLine);
+  plan.shortcut = plan.sums + round_up(plan.pixels * plan.middle_step, kCacheLine);
   plan.middle = plan.shortcut + (is_averaged(geometry) ? middle_bytes : 0);
   plan.codes = plan.middle + middle_bytes;
-  plan.repeated = plan.codes + round_up(width * code_bytes(loops, channels), kCacheLine);
+  plan.repeated = plan.codes + round_up(plan.pixels * code_bytes(loops, channels), kCacheLine);
   plan.bytes = plan.repeated;
   if (is_repeated(geometry)) {
-    plan.bytes += width * round_up(geometry.pointwise.filters, kConstantTile) * kFloat;
+    plan.bytes += plan.pixels * round_up(geometry.pointwise.filters, kConstantTile) * kFloat;
   }
   return plan;
 }
@@ -483,9 +493,9 @@ void repeat_channels(const float* from, std::int64_t from_step, std::int64_t cha
   }
 }
 
-// Rows of the input become signs in a ring of rows, which the depth-wise sums of one output row
-// read; their epilogue writes a row of values and of codes, from which the point-wise unit makes a
-// row of the output. All but x and y stays in the nearest caches.
+// Rows of the input become signs in a ring of rows, which the depth-wise sums of a few pixels of
+// one output row read; their epilogue writes values and codes, from which the point-wise unit makes
+// those pixels of the output. All but x and y stays in the nearest caches.
 //
 //   x ──► ring of signs ──► sums ──► values, codes ──► y
 //   └───────────── shortcut ──┘        └── shortcut ──┘
@@ -519,7 +529,6 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
   finish.codes = codes;
   finish.code_step = code_bytes(loops, channels);
   finish.channels = channels;
-  finish.width = out_width;
 
   PointwiseRow pointwise{};
   pointwise.epilogue = {weights.pointwise_constants, geometry.pointwise_unit};
@@ -534,7 +543,6 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
   pointwise.shortcut_step =
       is_repeated(geometry) ? round_up(filters, kConstantTile) : plan.middle_step;
   pointwise.shortcut_channels = is_repeated(geometry) ? filters : channels;
-  pointwise.width = out_width;
 
   for (std::int64_t row = begin; row < end; ++row) {
     const std::int64_t image = row / out_height;
@@ -542,32 +550,38 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
     const std::int64_t first = oy * a.strides[0];
     const bool follows = oy > 0 && (row > begin || resumes);
     // What the row before left in the ring ends where its kernel did.
-    std::int64_t padded_row =
-        follows ? std::max(first, first - a.strides[0] + plan.ring_rows) : first;
-    for (; padded_row < first + plan.ring_rows; ++padded_row) {
+    const std::int64_t left_off = first - a.strides[0] + plan.ring_rows;
+    for (std::int64_t padded_row = follows ? std::max(first, left_off) : first;
+         padded_row < first + plan.ring_rows; ++padded_row) {
       binarise_depthwise_row(loops, depthwise, input_row(depthwise, x, image, padded_row),
                              weights.depthwise_constants.shift, ring_row(padded_row));
     }
-    const std::int8_t* rows[kMostKernelRows];
-    for (std::int64_t ky = 0; ky < a.kernel_shape[0]; ++ky) {
-      rows[ky] = ring_row(first + ky * a.dilations[0]);
+    for (std::int64_t ox = 0; ox < out_width; ox += plan.pixels) {
+      const std::int64_t pixels = std::min(plan.pixels, out_width - ox);
+      const std::int8_t* rows[kMostKernelRows];
+      for (std::int64_t ky = 0; ky < a.kernel_shape[0]; ++ky) {
+        rows[ky] = ring_row(first + ky * a.dilations[0]) + ox * a.strides[1] * channels;
+      }
+      DepthwiseRow sum_row = make_depthwise_row(loops, depthwise, weights.depthwise, rows);
+      sum_row.width = pixels;
+      loops.depthwise_sums(sum_row, sums, plan.middle_step);
+      if (is_averaged(geometry)) {
+        average_pixels(loops, geometry.shortcut, x, row, ox, pixels, average, plan.middle_step);
+        finish.shortcut = average;
+        finish.shortcut_step = plan.middle_step;
+      } else {
+        finish.shortcut = x + (row * width + ox) * channels;
+        finish.shortcut_step = channels;
+      }
+      finish.width = pixels;
+      loops.depthwise_epilogue(finish);
+      if (is_repeated(geometry)) {
+        repeat_channels(middle, plan.middle_step, channels, repeated, filters, pixels);
+      }
+      pointwise.y = y + (row * out_width + ox) * filters;
+      pointwise.width = pixels;
+      loops.pointwise_row(pointwise);
     }
-    loops.depthwise_sums(make_depthwise_row(loops, depthwise, weights.depthwise, rows), sums,
-                         plan.middle_step);
-    if (is_averaged(geometry)) {
-      average_row(loops, geometry.shortcut, x, row, average, plan.middle_step);
-      finish.shortcut = average;
-      finish.shortcut_step = plan.middle_step;
-    } else {
-      finish.shortcut = x + row * width * channels;
-      finish.shortcut_step = channels;
-    }
-    loops.depthwise_epilogue(finish);
-    if (is_repeated(geometry)) {
-      repeat_channels(middle, plan.middle_step, channels, repeated, filters, out_width);
-    }
-    pointwise.y = y + row * out_width * filters;
-    loops.pointwise_row(pointwise);
   }
 }
 
