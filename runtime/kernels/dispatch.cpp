@@ -20,6 +20,9 @@ std::vector<const Kernels*> find_available_kernels() {
 #ifdef BDNET_HAS_AVX2
   if (__builtin_cpu_supports("avx2")) found.push_back(&avx2_kernels());
 #endif
+#ifdef BDNET_HAS_NEON
+  found.push_back(&neon_kernels());
+#endif
   found.push_back(&reference_kernels());
   return found;
 }
@@ -30,6 +33,9 @@ std::string why_fastest(const Kernels& kernels) {
 #endif
 #ifdef BDNET_HAS_AVX2
   if (&kernels == &avx2_kernels()) return "chosen: the processor has AVX2";
+#endif
+#ifdef BDNET_HAS_NEON
+  if (&kernels == &neon_kernels()) return "chosen: every 64-bit ARM processor has NEON";
 #endif
   static_cast<void>(kernels);
   return "chosen: there are no faster kernels for this processor";

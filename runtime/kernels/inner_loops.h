@@ -166,5 +166,10 @@ namespace avx2 {
 extern const InnerLoops kInnerLoops;
 }
 #endif
+#ifdef BDNET_HAS_NEON
+namespace neon {
+extern const InnerLoops kInnerLoops;
+}
+#endif
 
 }  // namespace bdnet

@@ -24,7 +24,10 @@ constexpr std::int64_t kCacheLine = 64;
 
 Method method_of(const ConvAttributes& attributes, std::int64_t filter_count) noexcept {
   const std::int64_t filters_per_group = filter_count / attributes.group;
-  if (attributes.channels == 1 && filters_per_group == 1) {
+  // One channel and one filter are both; a kernel of one tap is that of a point-wise unit.
+  const bool is_pointwise =
+      attributes.group == 1 && attributes.kernel_shape == std::array<std::int64_t, 2>{1, 1};
+  if (attributes.channels == 1 && filters_per_group == 1 && !is_pointwise) {
     return attributes.kernel_shape[0] <= kMostKernelRows ? Method::kDepthwise : Method::kReference;
   }
   if (attributes.group == 1 || filters_per_group >= kFewestFilters) return Method::kDense;
@@ -615,6 +618,9 @@ const Kernels& avx512_kernels() noexcept { return vector_kernels<avx512::kInnerL
 #endif
 #ifdef BDNET_HAS_AVX2
 const Kernels& avx2_kernels() noexcept { return vector_kernels<avx2::kInnerLoops>(); }
+#endif
+#ifdef BDNET_HAS_NEON
+const Kernels& neon_kernels() noexcept { return vector_kernels<neon::kInnerLoops>(); }
 #endif
 
 }  // namespace bdnet

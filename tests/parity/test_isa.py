@@ -23,7 +23,7 @@ from bdnet_export.model_file import load_model, with_outputs
 from support.networks import TINY_SHAPE, small_mobilenet, tiny_network
 from support.operator_cases import assert_equal
 
-ISAS = ("reference", "avx2")
+ISAS = ("reference", "avx2", "neon")
 
 INFO = "import bdnet_runtime, json; print(json.dumps(bdnet_runtime.info()))"
 

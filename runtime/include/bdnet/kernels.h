@@ -88,4 +88,9 @@ const Kernels& avx512_kernels() noexcept;
 const Kernels& avx2_kernels() noexcept;
 #endif
 
+#ifdef BDNET_HAS_NEON
+// For 64-bit ARM processors, all of which have NEON.
+const Kernels& neon_kernels() noexcept;
+#endif
+
 }  // namespace bdnet

@@ -1,0 +1,12 @@
+#include "neon_codes.h"
+#include "neon_loops.h"
+
+namespace bdnet::neon {
+
+const InnerLoops kInnerLoops{
+    "neon",           Codes::kWordBytes, kFilterTile,        Codes::kCodeBytes,
+    kChannelTile,     encode_signs,      binarise,           dense_tile,
+    depthwise_row,    depthwise_sums,    depthwise_epilogue, pointwise_row,
+    ordered_conv_row, average_row};
+
+}  // namespace bdnet::neon
