@@ -16,8 +16,8 @@ struct Lanes {
   using Floats = __m256;
   static constexpr std::int64_t kFloats = 8;
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
-  static constexpr int kOrderedPixels = 3;
-  static constexpr int kOrderedVectors = 4;
+  static constexpr int kOrderedPixels = 4;
+  static constexpr int kOrderedVectors = 2;
 
   // Selects the first `count` floats of a vector; loads and stores with it touch no others.
   static __m256i first(std::int64_t count) noexcept {

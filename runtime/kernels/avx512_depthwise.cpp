@@ -37,6 +37,29 @@ struct Weights {
   __m512i add_correction(__m512i sums) const noexcept { return _mm512_sub_epi8(sums, negative); }
 };
 
+// 3 x 3 taps of 32 channels or fewer: half a vector, which has vpsignb.
+void sum_half_row_3x3(const DepthwiseRow& row, std::int64_t first, std::int8_t* sums,
+                      std::int64_t step) noexcept {
+  const auto load = [](const std::int8_t* bytes) noexcept {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+  };
+  __m256i weights[9];
+  for (int tap = 0; tap < 9; ++tap) {
+    weights[tap] = load(row.filters + first + tap * row.filter_step);
+  }
+  for (std::int64_t ox = 0; ox < row.width; ++ox) {
+    __m256i total = _mm256_setzero_si256();
+    for (int ky = 0; ky < 3; ++ky) {
+      for (int kx = 0; kx < 3; ++kx) {
+        const __m256i signs =
+            load(row.rows[ky] + first + ox * row.pixel_step + kx * row.column_step);
+        total = _mm256_add_epi8(total, _mm256_sign_epi8(weights[3 * ky + kx], signs));
+      }
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + ox * step + first), total);
+  }
+}
+
 // Calls finish(pixel, sums, add) with the sums of 64 channels from `first` on, for every pixel; for
 // more than kMostBlockTaps taps in parts, where `add` says that this is not the first.
 template <typename Finish>
@@ -108,7 +131,11 @@ void depthwise_row(const DepthwiseRow& row, float* y) noexcept {
 }
 
 void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t step) noexcept {
+  const bool is_3x3 = row.kernel_height == 3 && row.kernel_width == 3;
   for (std::int64_t first = 0; first < row.channels; first += kChannelTile) {
+    if (is_3x3 && row.channels - first <= kChannelTile / 2) {
+      return sum_half_row_3x3(row, first, sums, step);
+    }
     sum_row(row, first, [&](std::int64_t ox, __m512i values, bool) noexcept {
       _mm512_storeu_si512(sums + ox * step + first, values);
     });

@@ -161,18 +161,47 @@ struct OrderedTile {
     }
   }
 
-  void finish(const OrderedRow& row, std::int64_t ox, std::int64_t first) noexcept {
+  // Normalises and stores.
+  void finish(const OrderedRow& row, std::int64_t ox, std::int64_t first) const noexcept {
+    float* y = row.y + ox * row.filters + first;
     for (int v = 0; v < V; ++v) {
       const std::int64_t m = first + v * Lanes::kFloats;
+      const std::int64_t count = row.filters - m;
+      auto bn_mul = Lanes::zero();
+      auto bn_add = Lanes::zero();
       if (row.bn_mul != nullptr) {
-        const auto bn_mul = Lanes::load_some(row.bn_mul + m, row.filters - m);
-        const auto bn_add = Lanes::load_some(row.bn_add + m, row.filters - m);
-        for (int p = 0; p < P; ++p) {
-          sums[p][v] = Lanes::add(Lanes::multiply(sums[p][v], bn_mul), bn_add);
-        }
+        bn_mul = Lanes::load_some(row.bn_mul + m, count);
+        bn_add = Lanes::load_some(row.bn_add + m, count);
       }
       for (int p = 0; p < P; ++p) {
-        Lanes::store_some(row.y + (ox + p) * row.filters + m, sums[p][v], row.filters - m);
+        auto t = sums[p][v];
+        if (row.bn_mul != nullptr) t = Lanes::add(Lanes::multiply(t, bn_mul), bn_add);
+        float* out = y + p * row.filters + v * Lanes::kFloats;
+        if constexpr (V == 1) {
+          Lanes::store_some(out, t, count);
+        } else {
+          Lanes::store(out, t);
+        }
+      }
+    }
+  }
+};
+
+// Where the taps of a pixel are, from its first on, in the order of their sum; for kernels of up to
+// kMost taps and channels. One loop over them is faster than three.
+struct TapOffsets {
+  static constexpr std::int64_t kMost = 128;
+  std::int64_t count = 0;
+  std::int64_t at[kMost];
+
+  explicit TapOffsets(const OrderedRow& row) noexcept {
+    if (row.kernel_height * row.kernel_width * row.channels > kMost) return;
+    for (std::int64_t ky = 0; ky < row.kernel_height; ++ky) {
+      for (std::int64_t kx = 0; kx < row.kernel_width; ++kx) {
+        for (std::int64_t c = 0; c < row.channels; ++c) {
+          at[count++] = ky * row.dilation_y * row.row_step + kx * row.dilation_x * row.column_step +
+                        c * row.channel_step;
+        }
       }
     }
   }
@@ -181,23 +210,18 @@ struct OrderedTile {
 // No tap is in the padding. kPixelStep is the number of floats from a pixel to the next where it is
 // known when this is compiled, so that one address serves all pixels; else 0.
 template <typename Lanes, int P, int V, std::int64_t kPixelStep>
-void ordered_inside(const OrderedRow& row, std::int64_t ox, std::int64_t first) noexcept {
+void ordered_inside(const OrderedRow& row, const TapOffsets& offsets, std::int64_t ox,
+                    std::int64_t first) noexcept {
   const std::int64_t pixel_step = kPixelStep != 0 ? kPixelStep : row.stride * row.column_step;
   const std::int64_t count = row.filters - first;
   const float* weight = row.weight + first;
   const float* corner =
       row.image + row.top * row.row_step + (row.left + ox * row.stride) * row.column_step;
   OrderedTile<Lanes, P, V> tile;
-  for (std::int64_t ky = 0; ky < row.kernel_height; ++ky) {
-    for (std::int64_t kx = 0; kx < row.kernel_width; ++kx) {
-      const float* x =
-          corner + ky * row.dilation_y * row.row_step + kx * row.dilation_x * row.column_step;
-      for (std::int64_t c = 0; c < row.channels; ++c) {
-        tile.add(weight, count, [&](int p) noexcept { return x[p * pixel_step]; });
-        x += row.channel_step;
-        weight += row.filters;
-      }
-    }
+  for (std::int64_t tap = 0; tap < offsets.count; ++tap) {
+    const float* x = corner + offsets.at[tap];
+    tile.add(weight, count, [&](int p) noexcept { return x[p * pixel_step]; });
+    weight += row.filters;
   }
   tile.finish(row, ox, first);
 }
@@ -232,25 +256,26 @@ void ordered_anywhere(const OrderedRow& row, std::int64_t ox, std::int64_t first
 enum class Taps { kAnywhere, kInside, kInsideStep1, kInsideStep2 };
 
 template <typename Lanes, int P, int V>
-void ordered_tile(const OrderedRow& row, Taps taps, std::int64_t ox, std::int64_t first) noexcept {
+void ordered_tile(const OrderedRow& row, const TapOffsets& offsets, Taps taps, std::int64_t ox,
+                  std::int64_t first) noexcept {
   switch (taps) {
     case Taps::kAnywhere:
       return ordered_anywhere<Lanes, P, V>(row, ox, first);
     case Taps::kInside:
-      return ordered_inside<Lanes, P, V, 0>(row, ox, first);
+      return ordered_inside<Lanes, P, V, 0>(row, offsets, ox, first);
     case Taps::kInsideStep1:
-      return ordered_inside<Lanes, P, V, 1>(row, ox, first);
+      return ordered_inside<Lanes, P, V, 1>(row, offsets, ox, first);
     case Taps::kInsideStep2:
-      return ordered_inside<Lanes, P, V, 2>(row, ox, first);
+      return ordered_inside<Lanes, P, V, 2>(row, offsets, ox, first);
   }
 }
 
 template <typename Lanes, int P>
-void ordered_pixels(const OrderedRow& row, std::int64_t ox) noexcept {
+void ordered_pixels(const OrderedRow& row, const TapOffsets& offsets, std::int64_t ox) noexcept {
   constexpr int kVectors = Lanes::kOrderedVectors;
   const std::int64_t left = row.left + ox * row.stride;
   const std::int64_t last = left + (P - 1) * row.stride + (row.kernel_width - 1) * row.dilation_x;
-  const bool inside = row.top >= 0 && left >= 0 && last < row.width &&
+  const bool inside = offsets.count > 0 && row.top >= 0 && left >= 0 && last < row.width &&
                       row.top + (row.kernel_height - 1) * row.dilation_y < row.height;
   const std::int64_t step = row.stride * row.column_step;
   Taps taps = inside ? Taps::kInside : Taps::kAnywhere;
@@ -258,19 +283,22 @@ void ordered_pixels(const OrderedRow& row, std::int64_t ox) noexcept {
   if (inside && step == 2) taps = Taps::kInsideStep2;
   std::int64_t first = 0;
   for (; first + kVectors * Lanes::kFloats <= row.filters; first += kVectors * Lanes::kFloats) {
-    ordered_tile<Lanes, P, kVectors>(row, taps, ox, first);
+    ordered_tile<Lanes, P, kVectors>(row, offsets, taps, ox, first);
   }
   for (; first < row.filters; first += Lanes::kFloats) {
-    ordered_tile<Lanes, P, 1>(row, taps, ox, first);
+    ordered_tile<Lanes, P, 1>(row, offsets, taps, ox, first);
   }
 }
 
 template <typename Lanes>
 void ordered_conv_row(const OrderedRow& row) noexcept {
   constexpr int kPixels = Lanes::kOrderedPixels;
+  const TapOffsets offsets(row);
   std::int64_t ox = 0;
-  for (; ox + kPixels <= row.output_width; ox += kPixels) ordered_pixels<Lanes, kPixels>(row, ox);
-  for (; ox < row.output_width; ++ox) ordered_pixels<Lanes, 1>(row, ox);
+  for (; ox + kPixels <= row.output_width; ox += kPixels) {
+    ordered_pixels<Lanes, kPixels>(row, offsets, ox);
+  }
+  for (; ox < row.output_width; ++ox) ordered_pixels<Lanes, 1>(row, offsets, ox);
 }
 
 // Channels lie across the lanes. `taps` divides, or its inverse multiplies where that is exact.

@@ -24,10 +24,7 @@ constexpr std::int64_t kCacheLine = 64;
 
 Method method_of(const ConvAttributes& attributes, std::int64_t filter_count) noexcept {
   const std::int64_t filters_per_group = filter_count / attributes.group;
-  // One channel and one filter are both; a kernel of one tap is that of a point-wise unit.
-  const bool is_pointwise =
-      attributes.group == 1 && attributes.kernel_shape == std::array<std::int64_t, 2>{1, 1};
-  if (attributes.channels == 1 && filters_per_group == 1 && !is_pointwise) {
+  if (attributes.channels == 1 && filters_per_group == 1) {
     return attributes.kernel_shape[0] <= kMostKernelRows ? Method::kDepthwise : Method::kReference;
   }
   if (attributes.group == 1 || filters_per_group >= kFewestFilters) return Method::kDense;

@@ -28,7 +28,8 @@ class RowLanes {
 
   // How many lanes are worth having for that many rows.
   static std::int64_t useful_count(std::int64_t rows) noexcept {
-    const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    // Asked once: it reads a file, which takes longer than a small block.
+    static const auto threads = static_cast<std::int64_t>(std::thread::hardware_concurrency());
     return rows < threads ? rows : (threads < 1 ? 1 : threads);
   }
 
