@@ -16,6 +16,7 @@ namespace bdnet::avx512 {
 namespace {
 
 constexpr int kVectors = 4;  // of filters, to a tile
+constexpr std::int64_t kPointwiseFilters = kVectors * kFilterTile;
 constexpr std::int64_t kWordStep = kFilterTile * Codes::kWordBytes;
 
 // Bits that differ, for P pixels and V tiles of 16 filters. Sums stay below 2^25.
@@ -47,18 +48,28 @@ struct Counts {
     }
   }
 
-  // The sums of products, as floats: terms - counts, or terms - 2 * counts of a single plane.
-  // sums: [P, kVectors * kFilterTile].
-  void subtract_from(std::int64_t terms, std::int64_t planes, float* sums) const noexcept {
-    const __m512i all = _mm512_set1_epi32(static_cast<int>(terms));
-    const __m128i shift = _mm_cvtsi32_si128(planes == 1 ? 1 : 0);
+  // counts: [P, kPointwiseFilters].
+  void store(std::int32_t* to) const noexcept {
     for (int p = 0; p < P; ++p) {
       for (int v = 0; v < V; ++v) {
-        const __m512i weighted = _mm512_sll_epi32(counts[p][v], shift);
-        Lanes::store(sums + (p * kVectors + v) * kFilterTile,
-                     _mm512_cvtepi32_ps(_mm512_sub_epi32(all, weighted)));
+        _mm512_store_si512(to + (p * kVectors + v) * kFilterTile, counts[p][v]);
       }
     }
+  }
+};
+
+// From counts to sums of products: terms - weight * count. All three are integers that floats hold
+// exactly, and so may be fused.
+struct Sums {
+  Lanes::Floats terms;
+  Lanes::Floats weight;
+
+  Sums(std::int64_t count, std::int64_t planes) noexcept
+      : terms(Lanes::set(static_cast<float>(count))),
+        weight(Lanes::set(planes == 1 ? 2.0f : 1.0f)) {}
+
+  Lanes::Floats of(const std::int32_t* counts) const noexcept {
+    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(counts)), weight, terms);
   }
 };
 
@@ -80,14 +91,14 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
       }
     }
   }
-  alignas(64) float sums[P * kVectors * kFilterTile];
-  counts.subtract_from(tile.terms, tile.planes, sums);
+  alignas(64) std::int32_t stored[P * kVectors * kFilterTile];
+  counts.store(stored);
+  const Sums sums(tile.terms, tile.planes);
   for (int p = 0; p < P; ++p) {
     for (int v = 0; v < V; ++v) {
       const std::int64_t m = first + v * kFilterTile;
       Lanes::store_some(tile.y + p * tile.y_step + m,
-                        Lanes::load(sums + (p * kVectors + v) * kFilterTile),
-                        tile.filter_count - m);
+                        sums.of(stored + (p * kVectors + v) * kFilterTile), tile.filter_count - m);
     }
   }
 }
@@ -101,12 +112,10 @@ void dense_pixels(const DenseTile& tile) noexcept {
   for (; m < tile.filter_count; m += kFilterTile) dense_filters<P, 1>(tile, m);
 }
 
-constexpr std::int64_t kPointwiseFilters = kVectors * kFilterTile;
-
-// P pixels from `ox` on, V tiles of filters from `first` on. sums: [P, kPointwiseFilters].
+// P pixels from `ox` on, V tiles of filters from `first` on. stored: [P, kPointwiseFilters].
 template <int P, int V>
 void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                       float* sums) noexcept {
+                       std::int32_t* stored) noexcept {
   const std::int64_t plane_step = row.words * kWordStep;
   const std::int64_t tile_step = row.planes * plane_step;
   const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
@@ -116,19 +125,19 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
   for (std::int64_t plane = 0; plane < row.planes; ++plane) {
     counts.count(codes, filters + plane * plane_step, tile_step, row.words);
   }
-  counts.subtract_from(row.channels, row.planes, sums);
+  counts.store(stored);
 }
 
 template <int P>
 void pointwise_pixels(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                      float* sums) noexcept {
+                      std::int32_t* stored) noexcept {
   const std::int64_t left = row.filter_count - first;
   if (left > 2 * kFilterTile) {
-    if (left > 3 * kFilterTile) return pointwise_filters<P, 4>(row, ox, first, sums);
-    return pointwise_filters<P, 3>(row, ox, first, sums);
+    if (left > 3 * kFilterTile) return pointwise_filters<P, 4>(row, ox, first, stored);
+    return pointwise_filters<P, 3>(row, ox, first, stored);
   }
-  if (left > kFilterTile) return pointwise_filters<P, 2>(row, ox, first, sums);
-  return pointwise_filters<P, 1>(row, ox, first, sums);
+  if (left > kFilterTile) return pointwise_filters<P, 2>(row, ox, first, stored);
+  return pointwise_filters<P, 1>(row, ox, first, stored);
 }
 
 struct PointwiseLoop {
@@ -136,32 +145,34 @@ struct PointwiseLoop {
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
+    const Sums sums(row.channels, row.planes);
     for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
       const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
       for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
-        alignas(64) float sums[kEpilogueTile * kPointwiseFilters];
+        alignas(64) std::int32_t counts[kEpilogueTile * kPointwiseFilters];
         for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
-          count(ox + p, pixels - p, first, sums + p * kPointwiseFilters);
+          count(ox + p, pixels - p, first, counts + p * kPointwiseFilters);
         }
         pointwise_epilogue<Lanes, kResidual, kRectify>(
             row, ox, pixels, first, least(kPointwiseFilters, row.filter_count - first),
             [&](std::int64_t p, std::int64_t i) noexcept {
-              return Lanes::load(sums + p * kPointwiseFilters + i);
+              return sums.of(counts + p * kPointwiseFilters + i);
             });
       }
     }
   }
 
-  void count(std::int64_t ox, std::int64_t pixels, std::int64_t first, float* sums) const noexcept {
+  void count(std::int64_t ox, std::int64_t pixels, std::int64_t first,
+             std::int32_t* stored) const noexcept {
     switch (pixels) {
       case 3:
-        return pointwise_pixels<3>(row, ox, first, sums);
+        return pointwise_pixels<3>(row, ox, first, stored);
       case 2:
-        return pointwise_pixels<2>(row, ox, first, sums);
+        return pointwise_pixels<2>(row, ox, first, stored);
       case 1:
-        return pointwise_pixels<1>(row, ox, first, sums);
+        return pointwise_pixels<1>(row, ox, first, stored);
       default:
-        return pointwise_pixels<4>(row, ox, first, sums);
+        return pointwise_pixels<4>(row, ox, first, stored);
     }
   }
 };

@@ -114,7 +114,8 @@ struct DepthwiseEpilogueLoop {
 template <typename Lanes, Residual kResidual, bool kRectify, typename Integers>
 void pointwise_epilogue(const PointwiseRow& row, std::int64_t ox, std::int64_t pixels,
                         std::int64_t first, std::int64_t count, const Integers& integers) noexcept {
-  std::int64_t from = first % row.shortcut_channels;
+  std::int64_t from = first;
+  while (from >= row.shortcut_channels) from -= row.shortcut_channels;  // once or twice: no division
   for (std::int64_t i = 0; i < count; i += Lanes::kFloats) {
     const EpilogueVector<Lanes> constants(row.epilogue.constants, first + i);
     const float* shortcut = row.shortcut + ox * row.shortcut_step + from;
