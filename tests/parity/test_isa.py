@@ -91,8 +91,9 @@ except bdnet_runtime.InputError as error:
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("fuse", [True, False], ids=["fused", "unfused"])
 @pytest.mark.parametrize("name", ["mobilenet", "tiny"])
-def test_a_whole_network_has_the_same_bits(name: str, isa: str, tmp_path: Path) -> None:
+def test_a_whole_network_has_the_same_bits(name: str, fuse: bool, isa: str, tmp_path: Path) -> None:
     require(isa)
     network, shape = (
         (small_mobilenet(seed=5), (1, 28, 28))
@@ -100,7 +101,7 @@ def test_a_whole_network_has_the_same_bits(name: str, isa: str, tmp_path: Path) 
         else (tiny_network(seed=5), TINY_SHAPE)
     )
     exported = tmp_path / "exported.onnx"
-    bdnet_export.export(network, exported, input_shape=shape)
+    bdnet_export.export(network, exported, input_shape=shape, fuse=fuse)
     deployed = bdnet.deploy(network)
     model = load_model(exported)
     path = tmp_path / "features.onnx"
