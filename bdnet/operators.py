@@ -257,7 +257,7 @@ def _(x: Tensor, kernel_shape: Sequence[int]) -> Tensor:
 def channel_prelu(x: Tensor, slope: Tensor) -> Tensor:
     """x where x >= 0, else x * slope, with one slope for each channel.
 
-    ONNX's PRelu as it is; ``F.prelu`` keeps channels in the second dimension, not in the last.
+    ``F.prelu`` keeps channels in the second dimension, not in the last.
 
     Args:
         x: float32 [N, H, W, C].

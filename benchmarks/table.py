@@ -85,6 +85,8 @@ def cell(
         assert run is not None
         values.append(value(comparison, run))
     middle, low, high = statistics.median(values), min(values), max(values)
+    if len(values) == 1:
+        return f"{middle:.{digits}f}"
     return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 

@@ -171,6 +171,31 @@ def test_no_command_shows_the_help(run: Run) -> None:
         (["bench", "plain.onnx", "--threads", 20000], "threads is 20000; expected 1 to 1024"),
         (["bench", "plain.onnx", "--no-library", "--seconds", "nan"], "seconds is nan"),
         (["bench", "junk.onnx", "--no-library"], "junk.onnx is not a model"),
+        (["bench", "plain.onnx", "--threads", "two"], "'two' is not a number, nor several"),
+        (["bench", "plain.onnx", "--threads", "1,0"], "threads is 0; expected 1 to 1024"),
+        (["bench", "plain.onnx", "--batch", "1,0"], "batch is 0; expected 1 to 65536 images"),
+        (
+            ["bench", "plain.onnx", "--against", "fp23"],
+            "'fp23' is nothing to compare with; did you mean 'fp32'? it may be 'fp32', 'int8', ",
+        ),
+        (["bench", "plain.onnx", "--against", "a.onnx"], "there is no file a.onnx to compare"),
+        (["bench", "plain.onnx", "--against", "int8"], "plain.onnx has no bdnet metadata"),
+        (
+            ["bench", "plain.onnx", "--against", "plain.onnx", "--rounds", 1],
+            "rounds is 1; expected 2 or more",
+        ),
+        (
+            ["bench", "plain.onnx", "--no-library", "--against", "junk.onnx"],
+            "junk.onnx, threads 1: junk.onnx is not a model",
+        ),
+        (["bench", "plain.onnx", "--rounds", 3], "'--rounds': there is nothing else to take turns"),
+        (["bench", "plain.onnx", "--images", "."], "'--images': they are for '--against int8'"),
+        (["bench", "plain.onnx", "--keep-twins", "t"], "'--keep-twins': '--against' names no twin"),
+        (
+            ["bench", "plain.onnx", "--against", "fp32", "--keep-twins", "plain.onnx"],
+            "the folder plain.onnx cannot be made: File exists",
+        ),
+        (["bench", "plain.onnx", "--profile", "--threads", "1,2"], "'--profile': it shows one"),
         (["inspect", "absent.onnx"], "there is no file 'absent.onnx'"),
         (["inspect", "junk.onnx"], "junk.onnx is not an ONNX model"),
         (["inspect", "plain.onnx"], "no bdnet metadata"),
@@ -214,15 +239,23 @@ def test_debug_adds_the_traceback(run: Run) -> None:
 # Ends that are nobody's mistake.
 
 
-def test_an_interruption_is_a_sentence_and_leaves_no_process(plain: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "stage"),
+    [([], "measuring"), (["--against", "plain.onnx"], "measuring 2 in turn")],
+    ids=["one", "in turn"],
+)
+def test_an_interruption_is_a_sentence_and_leaves_no_process(
+    plain: Path, more: list[str], stage: str
+) -> None:
     with subprocess.Popen(
-        [*COMMAND, "bench", str(plain), "--no-library", "--seconds", "600"],
+        [*COMMAND, "bench", str(plain), "--no-library", "--seconds", "600", *more],
+        cwd=plain.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         assert process.stderr is not None
-        while process.stderr.readline().strip() != "measuring":
+        while process.stderr.readline().strip() != stage:
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130
@@ -444,3 +477,111 @@ def test_bench_runs_with_the_library_and_without(exported: Exported) -> None:
         finished = run_in(exported.folder, "bench", "first.onnx", "--seconds", 0.1, *more)
         assert finished.returncode == 0, finished.stderr
         assert expected in finished.stdout
+
+
+def test_bench_against_measures_twins_kernels_and_files_in_turn(resized: Exported) -> None:
+    folder = resized.folder
+    names = ["fp32", "int8", "reference", "no-library", "first.onnx"]
+    finished = run_in(
+        *(folder, "bench", "resized.onnx", "--against", ",".join(names), "--threads", "1,2"),
+        *("--rounds", 3, "--seconds", 0.3, "--warmup", 0),
+        *("--json", "against.json", "--keep-twins", "twins"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads((folder / "against.json").read_text())
+    assert (result["schema"], result["rounds"]) == (1, 3)
+    assert result["calibration"] == "8 random images (seed 0)"
+    assert "int8 is calibrated on 8 random images (seed 0)" in finished.stdout
+    assert {file.name for file in (folder / "twins").iterdir()} == {
+        "resized.fp32.onnx",
+        "resized.int8.onnx",
+    }
+    runs = {(run["name"], run["threads"]): run for run in result["runs"]}
+    assert list(runs) == [(name, threads) for name in ["model", *names] for threads in (1, 2)]
+
+    def medians(name: str, threads: int) -> np.ndarray:
+        benchmark = runs[name, threads]["benchmark"]
+        assert len(benchmark["turns"]) == 3
+        ends = np.cumsum(benchmark["turns"])
+        assert ends[-1] == len(benchmark["samples_ms"])
+        return np.array([np.median(part) for part in np.split(benchmark["samples_ms"], ends[:-1])])
+
+    def require(ratio: dict[str, object], expected: np.ndarray) -> None:
+        assert ratio["rounds"] == pytest.approx(expected)
+        assert ratio["median"] == pytest.approx(np.median(expected))
+        assert (ratio["lowest"], ratio["highest"]) == (expected.min(), expected.max())
+
+    for (name, threads), run in runs.items():
+        assert run["benchmark"]["threads"] == threads
+        require(run["ratio"], medians(name, threads) / medians("model", threads))
+        if threads == 1:
+            assert run["thread_scaling"] is None
+        else:
+            scaling = medians(name, 1) / medians(name, 2)
+            require(run["thread_scaling"], scaling)
+            require(run["scaling_over_fp32"], scaling / (medians("fp32", 1) / medians("fp32", 2)))
+        assert run["batch_scaling"] is None
+        if run["memory_over_fp32"] is not None:
+            added = [
+                one["benchmark"]["memory"]["model_bytes"] for one in (run, runs["fp32", threads])
+            ]
+            assert run["memory_over_fp32"] == pytest.approx(added[0] / added[1])
+    used = {name: runs[name, 1]["benchmark"] for name in ["model", *names]}
+    assert used["reference"]["isa"] == "reference"
+    assert [name for name in used if not used[name]["use_library"]] == [
+        "fp32",
+        "int8",
+        "no-library",
+    ]
+    assert used["no-library"]["model"] == used["reference"]["model"] == used["model"]["model"]
+    for name in names:
+        assert f" {name} " in finished.stdout
+
+
+def test_bench_compares_batches_and_calibrates_on_images(resized: Exported) -> None:
+    from PIL import Image
+
+    (resized.folder / "pictures").mkdir()
+    Image.new("RGB", (21, 17), (40, 90, 7)).save(resized.folder / "pictures/one.png")
+    finished = run_in(
+        *(resized.folder, "bench", "resized.onnx", "--against", "int8", "--batch", "1,3"),
+        *("--images", "pictures", "--rounds", 2, "--seconds", 0.1, "--json", "-"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(finished.stdout)
+    assert result["calibration"] == "1 images of pictures"
+    runs = {(run["name"], run["batch"]): run for run in result["runs"]}
+    assert list(runs) == [("model", 1), ("model", 3), ("int8", 1), ("int8", 3)]
+    for name in ("model", "int8"):
+        images = [runs[name, batch]["benchmark"]["images_per_second"] for batch in (1, 3)]
+        assert min(images) > 0
+        assert runs[name, 1]["batch_scaling"] is None
+        assert len(runs[name, 3]["batch_scaling"]["rounds"]) == 2
+        assert runs[name, 3]["benchmark"]["input"]["shape"] == [3, 1, 12, 10]
+    assert "by batch" in finished.stderr
+
+
+def test_bench_says_which_network_has_no_twin(exported: Exported) -> None:
+    finished = run_in(exported.folder, "bench", "first.onnx", "--against", "fp32")
+    assert finished.returncode == 2
+    assert "first.onnx holds a BDNet, which has no float twin" in finished.stderr.splitlines()[-1]
+
+
+def test_bench_profile_shows_the_files_own_nodes(exported: Exported) -> None:
+    from bdnet_export.model_file import load_model
+
+    finished = run_in(
+        *(exported.folder, "bench", "first.onnx", "--profile", "--seconds", 0.2),
+        *("--json", "profile.json"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    profile = json.loads((exported.folder / "profile.json").read_text())["profile"]
+    names = {layer["name"]: layer["operator"] for layer in profile["layers"]}
+    custom = {n.name: n.op_type for n in load_model(exported.onnx).graph.node if n.domain}
+    assert custom
+    assert custom.items() <= names.items()
+    assert profile["total_ms"] == pytest.approx(
+        sum(layer["ms"] for layer in profile["layers"]) + profile["between_ms"]
+    )
+    for shown in (*custom, *custom.values(), "between the nodes", "total"):
+        assert f" {shown} " in finished.stdout

@@ -43,6 +43,14 @@ def test_python_examples_parse(page: Path) -> None:
         ast.parse(block)
 
 
+def test_every_table_of_kernels_can_be_compared_with() -> None:
+    from bdnet_export.speed import ISAS
+
+    page = (ROOT / "docs/performance.md").read_text()
+    (table,) = re.findall(r"^\| `isa` \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(ISAS)
+
+
 def test_the_readme_uses_options_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     used: dict[str, set[str]] = {}

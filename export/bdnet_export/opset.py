@@ -20,7 +20,8 @@ Traps that shaped the bodies:
 - What an attribute switches off is the branch of an If that is not taken, never a product with
   0: 0 times infinity is no 0. ONNX Runtime folds such an If away when it optimises, and loses
   the values of a Loop in it when it does: no Loop stands in a branch.
-- PRelu multiplies by the slope at t = 0 as well, which is exact because slopes are finite.
+- PRelu is spelt out, as a product with the slope or with 1: before 1.32 ONNX Runtime's PRelu
+  makes NaN of an infinity, and the product is no slower.
 - No function ``overload`` and, in a file, no nested function, which ONNX Runtime before 1.32
   ignores or cannot resolve when a kernel replaces only one of the two. Functions that are called
   here are inlined by bodies.py.
@@ -275,11 +276,11 @@ def epilogue(
     else:
         t = op.Identity(t)
     t = t + shift_in
+    zero = op.Constant(value_float=0.0)
     if op.Equal(op.Constant(value_int=rectify), op.Constant(value_int=1)):
-        nothing = op.Constant(value_float=0.0)
-        t = op.Where(t < nothing, nothing, t)
+        t = op.Where(t < zero, zero, t)
     else:
-        t = op.PRelu(t, slope)
+        t = t * op.Where(t < zero, slope, op.Constant(value_float=1.0))
     return t + shift_out
 
 

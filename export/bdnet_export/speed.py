@@ -251,7 +251,7 @@ def _write_twins(
     tell("building the fp32 twin", 0.0)
     twin = float_twin(model, path)
     if FP32 in wanted:
-        onnx.save(twin, _twin_path(FP32, path, folder))
+        _save(twin, _twin_path(FP32, path, folder))
     if INT8 not in wanted:
         return None
     shape = image_shape(model, path)
@@ -261,21 +261,28 @@ def _write_twins(
         preprocessing = read_metadata(model, path).preprocessing
         calibration = load_images(images, input_shape=shape, preprocessing=preprocessing)
     tell(f"quantising the int8 twin on {calibration.description}", 0.0)
-    onnx.save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
+    _save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
     return calibration.description
+
+
+def _save(twin: onnx.ModelProto, path: Path) -> None:
+    try:
+        onnx.save(twin, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) -> Contestant:
     # The twins and the bodies need nothing of the library, not the memory it takes either.
     if name in (FP32, INT8):
         path = _twin_path(name, path, folder)
-        options = replace(options, use_library=False)
+        options = replace(options, use_library=False, isa=None)
     elif name == NO_LIBRARY:
-        options = replace(options, use_library=False)
+        options = replace(options, use_library=False, isa=None)
     elif name in ISAS:
         options = replace(options, use_library=True, isa=name)
     elif name != MODEL:
         path = Path(name)
-        options = replace(options, use_library=True)
+        options = replace(options, use_library=True, isa=None)
     images = "" if options.batch is None else f", batch {options.batch}"
     return Contestant(f"{name}, threads {options.threads}{images}", path, options)

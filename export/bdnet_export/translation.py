@@ -59,7 +59,9 @@ def _ordered_average_pool(x: Any, kernel_shape: Sequence[int]) -> Any:
 
 
 def _channel_prelu(x: Any, slope: Any) -> Any:
-    return opset18.PRelu(x, slope)
+    # As in SeparableBlock's body, and for its reasons: no PRelu (opset.py).
+    negative = opset18.Less(x, opset18.Constant(value_float=0.0))
+    return opset18.Mul(x, opset18.Where(negative, slope, opset18.Constant(value_float=1.0)))
 
 
 def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:

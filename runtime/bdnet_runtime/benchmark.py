@@ -101,6 +101,8 @@ class BenchmarkOptions:
         require_threads(self.threads)
         if self.batch is not None and not 1 <= self.batch <= MAX_BATCH:
             raise InputError(f"batch is {self.batch}; expected 1 to {MAX_BATCH} images")
+        if self.isa is not None and not self.use_library:
+            raise InputError(f"isa is {self.isa!r}, but bdnet's kernels are not used; leave it out")
         if self.warmup < 0:
             raise InputError(f"warmup is {self.warmup}; expected 0 or more runs")
         if not (math.isfinite(self.seconds) and self.seconds > 0):

@@ -91,10 +91,10 @@ def test_a_process_that_is_killed_is_said_to_be(
 def test_options_survive_the_command_line() -> None:
     from bdnet_runtime.benchmark import _parse
 
-    options = BenchmarkOptions(3, 7, 0.25, use_library=False, batch=5, isa="avx2", profile=True)
-    command = options.command(sys.executable, "a model.onnx")
-    assert command[0] == sys.executable
-    assert _parse(command[3:]) == (Path("a model.onnx"), options, False)
-    plain = BenchmarkOptions()
-    command = plain.command(sys.executable, "model.onnx", turns=True)
-    assert _parse(command[3:]) == (Path("model.onnx"), plain, True)
+    for options, turns in (
+        (BenchmarkOptions(3, 7, 0.25, use_library=False, batch=5, profile=True), False),
+        (BenchmarkOptions(isa="avx2"), True),
+    ):
+        command = options.command(sys.executable, "a model.onnx", turns)
+        assert command[0] == sys.executable
+        assert _parse(command[3:]) == (Path("a model.onnx"), options, turns)

@@ -6,8 +6,13 @@ PyTorch. Inputs hold zeros of both signs, denormals, infinities and NaN.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +20,7 @@ from onnx.reference import ReferenceEvaluator
 
 import bdnet_runtime
 from support.operator_cases import (
+    CONSTANTS,
     SPECIAL_VALUES,
     Case,
     assert_equal,
@@ -22,6 +28,8 @@ from support.operator_cases import (
     one_node_model,
     ordered_conv_case,
     ordered_pool_case,
+    ordered_stem_case,
+    separable_block_case,
     sign_conv_case,
 )
 
@@ -154,13 +162,149 @@ def test_special_values_in_ordered_sums() -> None:
         agree(case)
 
 
-@pytest.mark.parametrize("make", [ordered_pool_case, ordered_conv_case, sign_conv_case])
-def test_an_empty_batch_gives_an_empty_result(make: object) -> None:
-    rng = np.random.default_rng(0)
-    if make is ordered_pool_case:
-        case = ordered_pool_case(rng, channels=3, batch=0)
-    elif make is ordered_conv_case:
-        case = ordered_conv_case(rng, channels=3, filters=4, batch=0)
-    else:
-        case = sign_conv_case(rng, ternary=True, channels=9, filters=4, batch=0)
-    agree(case, evaluator=False)
+BOTH_TERNARY = list(itertools.product((False, True), repeat=2))
+
+
+@pytest.mark.parametrize("residual", list(itertools.product((0, 1, 2), repeat=2)), ids=str)
+@pytest.mark.parametrize("ternary", BOTH_TERNARY, ids=str)
+def test_separable_block(residual: tuple[int, int], ternary: tuple[bool, bool]) -> None:
+    rng = np.random.default_rng([*residual, *ternary])
+    common = {"residual": residual, "ternary": ternary}
+    for rectify in itertools.product((0, 1), repeat=2):
+        agree(separable_block_case(rng, channels=9, filters=20, rectify=rectify, **common))
+    more = {"strides": (2, 2), "batch": 3}
+    agree(separable_block_case(rng, channels=33, filters=33, pad_value=1, **more, **common))
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_separable_block_of_any_width(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    for filters in (channels, 2 * channels, 2 * channels + 3):
+        agree(separable_block_case(rng, channels=channels, filters=filters), evaluator=False)
+    # Fewer filters than channels have no shortcut.
+    narrow = {"filters": (channels + 1) // 2, "residual": (2, 0)}
+    agree(separable_block_case(rng, channels=channels, **narrow), evaluator=False)
+
+
+@pytest.mark.parametrize("role", ["depthwise", "pointwise"])
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_constant_that_a_unit_does_not_have_is_neutral(role: str, name: str) -> None:
+    rng = np.random.default_rng([len(role), CONSTANTS.index(name)])
+    case = separable_block_case(rng, channels=9, filters=12, neutral=[f"{role}_{name}"])
+    agree(case)
+    whole = dict(case.constants)
+    length = 12 if role == "pointwise" and name != "shift" else 9
+    whole[f"{role}_{name}"] = np.repeat(case.constants[f"{role}_{name}"], length)
+    assert_equal(in_pytorch(case), in_pytorch(replace(case, constants=whole)), "one for all")
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, -0.0, 1e-45, -1e-45])
+def test_what_is_switched_off_lets_nothing_through(value: float) -> None:
+    """A residual or a slope that is multiplied away would make NaN of an infinity."""
+    rng = np.random.default_rng(3)
+    for residual in ((0, 0), (1, 1), (0, 2), (2, 0)):
+        for rectify in ((0, 0), (1, 1)):
+            case = separable_block_case(
+                rng, channels=5, filters=7, residual=residual, rectify=rectify
+            )
+            agree(replace(case, x=np.full_like(case.x, value)))
+
+
+@pytest.mark.parametrize("optimisation", ["DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED"])
+def test_the_bodies_of_fused_operators_at_other_optimisation_levels(optimisation: str) -> None:
+    rng = np.random.default_rng(11)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = getattr(
+        onnxruntime.GraphOptimizationLevel, f"ORT_{optimisation}"
+    )
+    cases = [ordered_stem_case(rng, channels=3, filters=8)] + [
+        separable_block_case(
+            rng, channels=9, filters=20, residual=residual, rectify=rectify, strides=strides
+        )
+        for residual, rectify in (((0, 1), (1, 0)), ((1, 2), (0, 1)), ((2, 0), (0, 0)))
+        for strides in ((1, 1), (2, 2))
+    ]
+    for case in cases:
+        content = one_node_model(case).SerializeToString()
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        assert_equal(in_pytorch(case), session.run(None, {"x": case.x})[0], case)
+
+
+@settings(max_examples=120, deadline=None, print_blob=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    ternary=st.sampled_from(BOTH_TERNARY),
+    channels=st.integers(1, 40),
+    more_filters=st.integers(0, 50),
+    kernel=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dilations=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    pad_value=st.sampled_from((-1, 0, 1)),
+    residual=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    rectify=st.tuples(st.integers(0, 1), st.integers(0, 1)),
+    neutral=st.sets(
+        st.tuples(st.sampled_from(("depthwise", "pointwise")), st.sampled_from(CONSTANTS))
+    ),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    batch=st.integers(1, 3),
+)
+def test_any_separable_block(
+    seed: int,
+    ternary: tuple[bool, bool],
+    channels: int,
+    more_filters: int,
+    kernel: tuple[int, int],
+    strides: tuple[int, int],
+    dilations: tuple[int, int],
+    pad_value: int,
+    residual: tuple[int, int],
+    rectify: tuple[int, int],
+    neutral: set[tuple[str, str]],
+    size: tuple[int, int],
+    batch: int,
+) -> None:
+    # Odd kernels with the padding that keeps ceil(size / stride), as a residual asks for.
+    top, left = (half * dilation for half, dilation in zip(kernel, dilations, strict=True))
+    agree(
+        separable_block_case(
+            np.random.default_rng(seed),
+            ternary=ternary,
+            channels=channels,
+            filters=channels + more_filters,
+            kernel=(2 * kernel[0] + 1, 2 * kernel[1] + 1),
+            strides=strides,
+            pads=(top, left, top, left),
+            dilations=dilations,
+            pad_value=pad_value,
+            residual=residual,
+            rectify=rectify,
+            neutral=[f"{role}_{name}" for role, name in neutral],
+            size=size,
+            batch=batch,
+        ),
+        evaluator=False,
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("filters", [1, 8, 33])
+def test_ordered_stem(channels: int, filters: int) -> None:
+    rng = np.random.default_rng([channels, filters])
+    common = {"channels": channels, "filters": filters}
+    agree(ordered_stem_case(rng, **common))
+    agree(ordered_stem_case(rng, strides=(1, 3), pads=(0, 2, 1, 0), batch=3, **common))
+    agree(ordered_stem_case(rng, kernel=(5, 2), dilations=(2, 1), **common))
+
+
+EMPTY = {
+    "pool": lambda rng: ordered_pool_case(rng, channels=3, batch=0),
+    "conv": lambda rng: ordered_conv_case(rng, channels=3, filters=4, batch=0),
+    "signs": lambda rng: sign_conv_case(rng, ternary=True, channels=9, filters=4, batch=0),
+    "stem": lambda rng: ordered_stem_case(rng, channels=3, filters=4, batch=0),
+    "block": lambda rng: separable_block_case(rng, channels=9, filters=12, strides=(2, 2), batch=0),
+}
+
+
+@pytest.mark.parametrize("make", EMPTY.values(), ids=EMPTY.keys())
+def test_an_empty_batch_gives_an_empty_result(make: Callable[..., Case]) -> None:
+    agree(make(np.random.default_rng(0)), evaluator=False)

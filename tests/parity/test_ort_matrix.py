@@ -6,6 +6,7 @@ and on a whole exported network.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from support.operator_cases import (
     one_node_model,
     ordered_conv_case,
     ordered_pool_case,
+    ordered_stem_case,
+    separable_block_case,
     sign_conv_case,
 )
 from support.ort_environments import installed_version, run_jobs
@@ -52,6 +55,15 @@ def _cases() -> list[Case]:
         ordered_conv_case(rng, channels=1, filters=8, strides=(1, 1), dilations=(2, 2)),
         ordered_pool_case(rng, channels=33, batch=2),
         ordered_pool_case(rng, channels=7, kernel=(2, 3)),
+        ordered_stem_case(rng, channels=3, filters=33, batch=2),
+        separable_block_case(rng, channels=33, filters=70, strides=(2, 2), batch=2),
+        separable_block_case(
+            rng, channels=8, filters=8, ternary=(False, True), residual=(2, 2), pad_value=-1
+        ),
+        # No residual: what would be added has another shape.
+        separable_block_case(
+            rng, channels=9, filters=5, residual=(0, 0), rectify=(1, 1), pads=(0, 0, 0, 0)
+        ),
     ]
 
 
@@ -80,13 +92,14 @@ class _Matrix:
         images = np.random.default_rng(SEED).standard_normal((2, 1, 28, 28)).astype(np.float32)
         with torch.no_grad():
             features = deployed.features(torch.from_numpy(images)).numpy()
-        for opset in OPSETS:
-            path = self._folder / f"network{opset}.onnx"
-            bdnet_export.export(network, path, input_shape=(1, 28, 28), opset=opset)
+        for opset, fuse in itertools.product(OPSETS, (True, False)):
+            name = f"network {'fused' if fuse else 'unfused'}"
+            path = self._folder / f"{name} {opset}.onnx"
+            bdnet_export.export(network, path, input_shape=(1, 28, 28), opset=opset, fuse=fuse)
             model = load_model(path)
             layer = deployed.layers()[-1]
             del model.graph.output[:]
-            self._add("network", opset, with_outputs(model, [layer]), images, [features])
+            self._add(name, opset, with_outputs(model, [layer]), images, [features])
 
     def jobs(self, newest_opset: int) -> list[tuple[str, list[Any], dict[str, Any]]]:
         """(description, expected, job) for every model the version can read, four ways."""

@@ -16,6 +16,8 @@ from support.operator_cases import (
     one_node_model,
     ordered_conv_case,
     ordered_pool_case,
+    ordered_stem_case,
+    separable_block_case,
     sign_conv_case,
 )
 
@@ -28,6 +30,10 @@ def _case(operator: str) -> Case:
         return ordered_conv_case(rng, channels=3, filters=4)
     if operator == "OrderedAveragePool":
         return ordered_pool_case(rng, channels=3)
+    if operator == "SeparableBlock":
+        return separable_block_case(rng, channels=3, filters=4)
+    if operator == "OrderedStem":
+        return ordered_stem_case(rng, channels=3, filters=4)
     return sign_conv_case(rng, ternary=operator == "TernaryConv", channels=3, filters=4)
 
 

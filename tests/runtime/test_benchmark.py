@@ -20,7 +20,12 @@ COMMAND = [sys.executable, "-m", "bdnet_runtime.benchmark"]
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+        [*COMMAND, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -78,6 +83,67 @@ def test_a_fixed_batch_is_run_whole_and_counted_in_images(tmp_path: Path) -> Non
     result = result_of(run(model, "--no-library", "--seconds", 0.1))
     assert result["input"]["shape"] == [4, 3, 16, 16]
     assert result["images_per_second"] == pytest.approx(4000 / np.mean(result["samples_ms"]))
+
+
+def test_an_open_batch_is_what_is_asked_for(model: Path) -> None:
+    result = result_of(run(model, "--no-library", "--seconds", 0.1, "--batch", 5))
+    assert result["input"]["shape"] == [5, 3, 16, 16]
+    assert result["batch"] == 5
+    assert result["images_per_second"] == pytest.approx(5000 / np.mean(result["samples_ms"]))
+
+
+def test_in_turns_every_line_is_one(model: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, str(model), "--no-library", "--turns"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        while (event := json.loads(process.stdout.readline()))["event"] == "progress":
+            pass
+        assert event == {"event": "ready"}
+        samples = []
+        for seconds in (0.05, 1e-9):
+            process.stdin.write(f"{seconds}\n")
+            process.stdin.flush()
+            event = json.loads(process.stdout.readline())
+            assert event["event"] == "turn"
+            samples.append(event["samples_ms"])
+        process.stdin.close()
+        result = json.loads(process.stdout.read())
+        assert process.wait(timeout=60) == 0
+    assert len(samples[0]) > len(samples[1]) == 1
+    assert result["samples_ms"] == [*samples[0], *samples[1]]
+    assert result["turns"] == [len(samples[0]), 1]
+    assert result["latency_ms"]["min"] == min(result["samples_ms"])
+
+
+def test_the_profile_has_every_node_and_the_rest(model: Path) -> None:
+    result = result_of(run(model, "--no-library", "--seconds", 30, "--profile"))
+    profile = result["profile"]
+    assert profile["runs"] == len(result["samples_ms"]) == 200, "the profile's runs are bounded"
+    # ONNX Runtime gives nodes without a name one; it fuses the convolution and its ReLU.
+    assert any("Conv" in layer["operator"] for layer in profile["layers"])
+    times = [layer["ms"] for layer in profile["layers"]]
+    assert profile["total_ms"] == pytest.approx(sum(times) + profile["between_ms"])
+    shares = [layer["share"] for layer in profile["layers"]]
+    assert sum(shares) + profile["between_share"] == pytest.approx(1)
+    assert profile["between_ms"] >= 0
+
+
+def test_without_turns_there_is_one_and_no_profile(model: Path) -> None:
+    result = result_of(run(model, "--no-library", "--seconds", 0.1))
+    assert result["turns"] == [len(result["samples_ms"])]
+    assert result["profile"] is None
+
+
+def test_the_kernels_are_those_that_are_asked_for(model: Path) -> None:
+    assert result_of(run(model, "--seconds", 0.1, "--isa", "reference"))["isa"] == "reference"
+    finished = run(model, "--isa", "mmx")
+    assert finished.returncode == 2
+    assert "BDNET_ISA is 'mmx', but on this processor bdnet runs " in finished.stderr
 
 
 def test_progress_names_the_stages_in_order(model: Path) -> None:
@@ -140,6 +206,11 @@ def _does_not_run(folder: Path) -> list[object]:
     return [plain_models.write(model, folder / "model.onnx")]
 
 
+def _fixed_batch(folder: Path) -> list[object]:
+    model = plain_models.conv_relu((4, 3, 16, 16))
+    return [plain_models.write(model, folder / "model.onnx"), "--no-library", "--batch", 3]
+
+
 def _option(*arguments: object) -> Any:
     def build(folder: Path) -> list[object]:
         return [plain_models.write(plain_models.conv_relu(), folder / "model.onnx"), *arguments]
@@ -164,6 +235,11 @@ def _option(*arguments: object) -> Any:
         (_option("--seconds", "inf"), "seconds is inf; expected a finite number above 0"),
         (_option("--seconds", "soon"), "'soon'"),
         (_option("--treads", 1), "--treads"),
+        (_option("--batch", 0), "batch is 0; expected 1 to 65536 images"),
+        (_fixed_batch, "the batch is 3, but the model always reads 4"),
+        (_option("--isa", "avx2"), "isa is 'avx2', but bdnet's kernels are not used"),
+        (_option("--profile", "--turns"), "--profile and --turns were given"),
+        (_option("--no-library", "--turns"), "standard input gave no turn"),
     ],
     ids=lambda value: None if callable(value) else value,
 )

@@ -43,9 +43,7 @@ def bench(
     warmup: Annotated[
         int, typer.Option(min=0, metavar="N", help="Runs that are not measured.")
     ] = 10,
-    seconds: Annotated[
-        float, typer.Option(metavar="S", help="How long to measure each; at least 10 runs.")
-    ] = 5.0,
+    seconds: Annotated[float, typer.Option(metavar="S", help="How long to measure, each.")] = 5.0,
     rounds: Annotated[
         int | None,
         typer.Option(

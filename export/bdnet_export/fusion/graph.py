@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 
@@ -32,15 +30,15 @@ def length(value: ir.Value, axis: int) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def numbers(value: ir.Value | None) -> npt.NDArray[Any] | None:
-    """The numbers in ``value`` in one row, where they are known: a Constant, cast or reshaped.
+def numbers(value: ir.Value | None) -> list[float] | None:
+    """The numbers in ``value``, where they are known: a Constant, cast or reshaped.
 
     torch.onnx writes a Python number in several such nodes.
     """
     if value is None:
         return None
     if value.const_value is not None:
-        return np.ravel(value.const_value.numpy())
+        return [float(x) for x in value.const_value.numpy().flat]
     node = value.producer()
     if node is not None and node.domain == "" and node.op_type in ("Cast", "Reshape"):
         return numbers(node.inputs[0])

@@ -13,16 +13,16 @@ equality. A shortcut that it does not have is not computed.
 Does not match, and stays as it is: a first unit that is not depth-wise with one filter a channel;
 a second one that is no 1x1 convolution of stride 1 without padding and groups; constants that are
 no initialisers or not one value for each channel; a shortcut over other windows than the strides;
-lengths that are not known; a value between that is a graph output or read elsewhere; a block whose
-ends are not outputs of modules (without that, a shift that the module in front adds last could be
-taken for this unit's learned shift).
+lengths that are not known; a value between that is a graph output or read elsewhere; units whose
+ends are not outputs of modules (without that, what the module in front adds last could be taken
+for a learned shift).
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter.pattern import (
     ANY_VALUE,
@@ -42,25 +42,26 @@ _NEUTRAL = {"scale": 1.0, "bn_mul": 1.0, "slope": 1.0}  # the others are added: 
 
 
 def separable_block_rules() -> list[RewriteRule]:
-    """The rules, one for each ending of a block, with a learned shift in front and without.
+    """The rules, one for each ending of a block, each unit with a learned shift or without.
 
     The matcher starts at a block's last node, so each ending has a rule of its own. It takes the
-    first alternative that fits, so the shift in front is no alternative either: where there is
-    none, the last addition of the module in front would be taken for it. No two rules match the
-    same nodes.
+    first alternative that fits and never asks whether a value is a constant, so a learned shift
+    is no alternative either: the last addition of what stands in front would be taken for one
+    where there is none, and a shift for the last addition. No two rules replace the same nodes.
     """
-    return [_rule(ending, shift) for ending in ENDINGS for shift in (True, False)]
+    switches = (True, False)
+    return [_rule(*case) for case in product(ENDINGS, switches, switches)]
 
 
-def _rule(ending: str, shift: bool) -> RewriteRule:
+def _rule(ending: str, depthwise_shift: bool, pointwise_shift: bool) -> RewriteRule:
     def pattern(op: Any, x: Any) -> Any:
-        return _pattern(op, x, ending, shift)
+        return _pattern(op, x, ending, depthwise_shift, pointwise_shift)
 
     return RewriteRule(pattern, _rewrite, _check, name="SeparableBlock")
 
 
-def _pattern(op: Any, x: Any, ending: str, shift: bool) -> Any:
-    signs_of = op.Add(x, Var("depthwise_shift")) if shift else x
+def _pattern(op: Any, x: Any, ending: str, depthwise_shift: bool, pointwise_shift: bool) -> Any:
+    signs_of = op.Add(x, Var("depthwise_shift")) if depthwise_shift else x
     averaged = op.OrderedAveragePool(x, _domain=DOMAIN, _outputs=["averaged"])
     units = unit_pattern(op, "depthwise", signs_of, OrValue([averaged, x]))
     hidden = OrValue(list(units.values()), name="hidden")
@@ -68,7 +69,7 @@ def _pattern(op: Any, x: Any, ending: str, shift: bool) -> Any:
     again = Var("hidden")
     repeated = op.Concat(again, again, axis=3, _allow_other_inputs=True, _outputs=["repeated"])
     cut = op.Slice(repeated, ANY_VALUE, ANY_VALUE, ANY_VALUE, ANY_VALUE, _outputs=["cut"])
-    signs_of = OrValue([hidden, op.Add(hidden, Var("pointwise_shift"))])
+    signs_of = op.Add(hidden, Var("pointwise_shift")) if pointwise_shift else hidden
     shortcut = OrValue([cut, repeated, again])
     return unit_pattern(op, "pointwise", signs_of, shortcut)[ending]
 
@@ -81,8 +82,8 @@ def _check(context: Any, x: ir.Value, **found: Any) -> MatchResult:
 
 def _fault(x: ir.Value, y: ir.Value, found: dict[str, Any]) -> str | None:
     depthwise, pointwise = Unit("depthwise", found), Unit("pointwise", found)
-    if not is_module_output(x.name) or not is_module_output(y.name):
-        return "the block does not reach from one module's output to another's"
+    if not all(is_module_output(value.name) for value in (x, found["hidden"], y)):
+        return "the units do not reach from one module's output to another's"
     channels = depthwise.filters
     first, second = depthwise.attributes, pointwise.attributes
     if first["channels"] != 1 or first["group"] != channels or length(x, 3) != channels:
@@ -113,9 +114,8 @@ def _repetition_fault(found: dict[str, Any]) -> str | None:
             return "the shortcut is put together from other values as well"
     if found.get("cut") is not None:
         start, _, axis, step = (numbers(v) for v in found["cut"].producer().inputs[1:])
-        for got, expected in ((start, [0]), (axis, [3]), (step, [1])):
-            if got is None or not np.array_equal(got, expected):
-                return "the shortcut's channels are not the first ones"
+        if (start, axis, step) != ([0], [3], [1]):
+            return "the shortcut's channels are not the first ones"
     return None
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx_ir as ir
 from onnxscript.rewriter.pattern import OrValue, Var
 
@@ -48,12 +47,16 @@ def unit_pattern(op: Any, role: str, signs_of: Any, shortcut: Any) -> dict[str, 
     before = OrValue([post_bn, normalised], name=f"{role}_before")
     # A second pattern of what is matched already: the value by its name.
     again = Var(f"{role}_before")
-    slope = constant("slope")
-    moved = op.PRelu(op.Add(before, constant("shift_in")), slope)
+
+    def prelu(t: Any, same: Any) -> Any:
+        factor = op.Where(op.Less(t, constant("zero")), constant("slope"), constant("one"))
+        return op.Mul(same, factor)
+
+    moved = op.Add(before, constant("shift_in"), **named("moved"))
     return {
-        "rprelu": op.Add(moved, constant("shift_out")),
-        "prelu": op.PRelu(before, slope),
-        "relu": op.Where(op.Less(before, constant("zero")), constant("other_zero"), again),
+        "rprelu": op.Add(prelu(moved, constant("moved")), constant("shift_out")),
+        "prelu": prelu(before, again),
+        "relu": op.Where(op.Less(before, constant("zero")), constant("nothing"), again),
         "post_bn": post_bn,
         "none": normalised,
     }
@@ -91,7 +94,7 @@ class Unit:
 
     @property
     def rectify(self) -> int:
-        return int(self["zero"] is not None)
+        return int(self["nothing"] is not None)
 
     def fault(self, channels: int | None) -> str | None:
         """Why SeparableBlock cannot say this unit, if it cannot.
@@ -111,10 +114,9 @@ class Unit:
                 continue
             if not is_constant(value) or value.shape not in ([expected], [1]):
                 return f"{name} is no constant with one value for each channel"
-        for name in ("zero", "other_zero"):
-            zero = numbers(self[name])
-            if self[name] is not None and not np.array_equal(zero, [0]):  # type: ignore[arg-type]
-                return "it is rectified at another number than 0"
+        for name, number in (("zero", 0), ("nothing", 0), ("one", 1)):
+            if self[name] is not None and numbers(self[name]) != [number]:
+                return f"its activation has another {name} than {number}"
         if self["pre_bn"] is not None and self["post_bn"] is not None:
             return "it has two residuals"
         if self.residual:

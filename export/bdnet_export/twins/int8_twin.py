@@ -23,16 +23,25 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 Images = npt.NDArray[np.float32]
 
 
-def int8_twin(float_model: onnx.ModelProto, images: Images) -> onnx.ModelProto:
+def int8_twin(
+    float_model: onnx.ModelProto,
+    images: Images,
+    *,
+    activations: QuantType = QuantType.QUInt8,
+    weights: QuantType = QuantType.QInt8,
+    per_channel: bool = True,
+) -> onnx.ModelProto:
     """``float_model`` in int8, quantised as ONNX Runtime's documentation advises.
 
-    Static, in the QDQ format, after its pre-processing; weights int8 with a scale for each channel,
-    activations uint8 between the least and the greatest value that they have on ``images``. Of the
-    types that ONNX Runtime offers these give the fastest network on x86-64 (docs/performance.md).
+    Static, in the QDQ format, after its pre-processing; activations between the least and the
+    greatest value that they have on ``images``. No choice of types is faster on x86-64 than the
+    default (docs/performance.md), which is also what is deployed.
 
     Args:
         float_model: from `float_twin`.
         images: float32 [N, C, H, W], preprocessed: what the activations are calibrated on.
+        activations, weights: their types.
+        per_channel: weights have a scale for each channel, and not one for a layer.
     """
     batch = float_model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 1
     with tempfile.TemporaryDirectory() as folder, _quiet():
@@ -46,9 +55,9 @@ def int8_twin(float_model: onnx.ModelProto, images: Images) -> onnx.ModelProto:
             str(quantised),
             _Reader(float_model.graph.input[0].name, images, batch),
             quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            per_channel=per_channel,
+            activation_type=activations,
+            weight_type=weights,
         )
         return onnx.load(quantised)
 
