@@ -88,5 +88,6 @@ def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
     shutil.rmtree(installed, ignore_errors=True)
     shutil.copytree(ROOT / "runtime" / "bdnet_runtime", installed / "bdnet_runtime")
     shutil.copy(BUILD / "runtime" / "libbdnet_ort.so", installed / "bdnet_runtime")
-    command = [QEMU, "-cpu", processor, "-L", system, system / "usr" / "bin" / f"python{PYTHON}"]
+    python = system / "usr" / "bin" / f"python{PYTHON}"
+    command: list[str | Path] = [QEMU, "-cpu", processor, "-L", system, python]
     return command, {"PYTHONPATH": f"{installed}{os.pathsep}{packages}", "PATH": os.environ["PATH"]}
