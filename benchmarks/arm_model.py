@@ -138,7 +138,7 @@ def main() -> None:
         cells = []
         for cpu in CPUS:
             taken = cycles(body, cpu)
-            cells.append(f"{taken:.1f} cycles, {work / taken:.1f} a cycle")
+            cells.append(f"{taken:.1f} cycles, {work / taken:.3g} a cycle")
         print(f"| {loop.title} | {work} {loop.unit} | " + " | ".join(cells) + " |")
 
 
