@@ -17,6 +17,7 @@ struct Lanes {
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
   static constexpr int kOrderedPixels = 8;
   static constexpr int kOrderedVectors = 2;
+  static constexpr int kEpiloguePixels = 1;  // at once
 
   // Selects the first `count` lanes; loads and stores with it touch no others.
   static __mmask16 first(std::int64_t count) noexcept {

@@ -34,6 +34,7 @@ struct Lanes {
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
   static constexpr int kOrderedPixels = 4;
   static constexpr int kOrderedVectors = 2;
+  static constexpr int kEpiloguePixels = 4;  // at once
 
   static Floats zero() noexcept { return set(0.0f); }
   static Floats set(float value) noexcept { return {vdupq_n_f32(value), vdupq_n_f32(value)}; }
