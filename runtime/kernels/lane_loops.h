@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "inner_loops.h"
+#include "unroll.h"
 
 // The loops over floats, written once for vectors of any length. `Lanes` is the instruction set's:
 // avx2_lanes.h shows what it has to offer. Everything is rounded operation by operation, and a lane
@@ -33,7 +34,7 @@ struct EpilogueVector {
     t = Lanes::add(t, bn_add);
     if constexpr (kResidual == Residual::kAfterNorm) t = Lanes::add(t, shortcut);
     t = Lanes::add(t, shift_in);
-    t = Lanes::where_negative(t, kRectify ? Lanes::zero() : Lanes::multiply(t, slope));
+    t = kRectify ? Lanes::where_negative(t, Lanes::zero()) : Lanes::prelu(t, slope);
     return Lanes::add(t, shift_out);
   }
 };
@@ -98,7 +99,7 @@ struct DepthwiseEpilogueLoop {
   static void vectors(const DepthwiseEpilogue& row, std::int64_t ox, std::int64_t end,
                       std::int64_t c) noexcept {
     const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
-    const auto next_shift = Lanes::load(row.next_shift + c);
+    const auto threshold = Lanes::load(row.next_threshold + c);
     const std::int8_t* sums = row.sums + ox * row.step + c;
     const float* shortcut = row.shortcut + ox * row.shortcut_step + c;
     float* y = row.y + ox * row.step + c;
@@ -117,7 +118,7 @@ struct DepthwiseEpilogueLoop {
       }
       for (int p = 0; p < kGroup; ++p) {
         Lanes::store(y, t[p]);
-        std::uint32_t bits = Lanes::sign_bits(Lanes::add(t[p], next_shift));
+        std::uint32_t bits = Lanes::sign_bits(t[p], threshold);
         if constexpr (kPartial) bits &= (1u << (row.channels - c)) - 1;
         Codes::store(codes, c, bits);
         y += row.step;
@@ -189,22 +190,21 @@ struct OrderedTile {
   typename Lanes::Floats sums[P][V];
 
   OrderedTile() noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) sums[p][v] = Lanes::zero();
-    }
+    unroll<P * V>([&](int i) noexcept { sums[i / V][i % V] = Lanes::zero(); });
   }
 
   // Adds the products of one tap and channel. value(p) is that of a pixel.
   template <typename Value>
   void add(const float* weight, std::int64_t count, const Value& value) noexcept {
     typename Lanes::Floats w[V];
-    for (int v = 0; v < V; ++v) {
+    unroll<V>([&](int v) noexcept {
       w[v] = V == 1 ? Lanes::load_some(weight, count) : Lanes::load(weight + v * Lanes::kFloats);
-    }
-    for (int p = 0; p < P; ++p) {
+    });
+    unroll<P>([&](int p) noexcept {
       const auto x = Lanes::set(value(p));
-      for (int v = 0; v < V; ++v) sums[p][v] = Lanes::add(sums[p][v], Lanes::multiply(x, w[v]));
-    }
+      unroll<V>(
+          [&](int v) noexcept { sums[p][v] = Lanes::add(sums[p][v], Lanes::multiply(x, w[v])); });
+    });
   }
 
   // Normalises and stores.

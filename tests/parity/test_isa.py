@@ -23,7 +23,7 @@ from bdnet_export.model_file import load_model, with_outputs
 from support.networks import TINY_SHAPE, small_mobilenet, tiny_network
 from support.operator_cases import assert_equal
 
-ISAS = ("reference", "avx2", "neon")
+ISAS = ("reference", "avx2", "avx512", "neon")
 
 INFO = "import bdnet_runtime, json; print(json.dumps(bdnet_runtime.info()))"
 
@@ -74,7 +74,7 @@ def test_without_a_wish_the_fastest_are_chosen(nothing: str | None) -> None:
     assert found["reason"].startswith("chosen: ")
 
 
-@pytest.mark.parametrize("wrong", ["avx512", "AVX2", " "])
+@pytest.mark.parametrize("wrong", ["sse9", "AVX2", " "])
 def test_a_wrong_wish_is_one_sentence(wrong: str) -> None:
     code = """
 import bdnet_runtime
