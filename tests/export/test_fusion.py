@@ -250,3 +250,25 @@ def test_other_inputs_are_not_taken(
     (found,) = (n for n in model.graph.node if n.name == node)
     found.input[place] = other
     assert ".".join(node.split("/")[0].split(".")[:2]) in refused(model)
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(1, 3), (8, 12)], ids=["channels", "taps"])
+def test_a_block_beyond_the_operators_limits_stays_as_it_is(
+    channels: int, kernel: int, tmp_path: Path
+) -> None:
+    variant = ("none", "none", True, True)
+    block = SeparableBlock(
+        unit(variant, channels, channels, kernel, groups=channels), unit(variant, channels, 8, 1)
+    )
+    net = BDNet(Stem(2, channels, 1), nn.Sequential(block), Head(8, 5))
+    path = tmp_path / "m.onnx"
+    bdnet_export.export(unsettle(net, 3), path, input_shape=TINY_SHAPE)
+    operators = {node.op_type for node in load_model(path).graph.node}
+    assert "BinaryConv" in operators
+    assert "SeparableBlock" not in operators
+    image = {"image": images()}
+    with_library, without = (
+        bdnet_runtime.create_session(path, use_library=use).run(None, image)[0]
+        for use in (True, False)
+    )
+    np.testing.assert_allclose(with_library, without, rtol=1e-5)

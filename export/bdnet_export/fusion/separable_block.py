@@ -13,7 +13,8 @@ equality. A shortcut that it does not have is not computed.
 Does not match, and stays as it is: a first unit that is not depth-wise with one filter a channel;
 a second one that is no 1x1 convolution of stride 1 without padding and groups; constants that are
 no initialisers or not one value for each channel; a shortcut over other windows than the strides;
-lengths that are not known; a value between that is a graph output or read elsewhere; units that by
+lengths that are not known; fewer channels or more channels or taps than the operator's kernels take;
+a value between that is a graph output or read elsewhere; units that by
 the names of their outputs are not one block's (validation goes by those names, and what the module
 in front adds last could be taken for a learned shift).
 """
@@ -21,6 +22,7 @@ in front adds last could be taken for a learned shift).
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any
 
 import onnx_ir as ir
@@ -37,6 +39,10 @@ from bdnet_export.fusion.graph import attributes_of, length, numbers
 from bdnet_export.fusion.unit import ENDINGS, Unit, unit_pattern
 from bdnet_export.naming import is_module_output
 from bdnet_export.opset import DOMAIN, VERSION
+
+# The limits of the operator, see runtime/include/bdnet/separable_block.h.
+_CHANNELS = range(2, 16384)
+_MOST_TAPS = 127
 
 _NEUTRAL = {"scale": 1.0, "bn_mul": 1.0, "slope": 1.0}  # the others are added: 0
 
@@ -90,6 +96,11 @@ def _fault(x: ir.Value, y: ir.Value, found: dict[str, Any]) -> str | None:
     first, second = depthwise.attributes, pointwise.attributes
     if first["channels"] != 1 or first["group"] != channels or length(x, 3) != channels:
         return "the first unit is not depth-wise with one filter a channel"
+    if channels not in _CHANNELS or prod(first["kernel_shape"]) > _MOST_TAPS:
+        return (
+            f"the operator is for {_CHANNELS[0]} to {_CHANNELS[-1]} channels and kernels of at most "
+            f"{_MOST_TAPS} taps"
+        )
     plain = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0, 0, 0, 0], "group": 1}
     if any(second[name] != value for name, value in plain.items()) or (
         second["channels"] != channels
