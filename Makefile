@@ -5,7 +5,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.cmake' \
+CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.cmake' \
 	-o -name CMakeLists.txt -o -name '*.map')
 
 .PHONY: demo test format
@@ -19,7 +19,7 @@ test: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/clang-format -i $(filter %.cpp %.h,$(CPP))
+	$(BIN)/clang-format -i $(filter %.cpp %.h %.inc,$(CPP))
 
 # Editable: Python changes are seen at once, C++ changes when this rule runs again.
 .venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(CPP)
