@@ -25,8 +25,8 @@ MCA = "llvm-mca-19"
 CPUS = ("cortex-a53", "cortex-a72", "neoverse-n1")
 ITERATIONS = 500
 
-# The branches that end a loop, with the label they jump to.
-BRANCH = re.compile(r"(?:b\.?\w\w|cbn?z|tbn?z)\s(?:.*,\s*)?(\.L\w+)$")
+# Branches, with the label they jump to.
+BRANCH = re.compile(r"(?:b(?:\.?\w\w)?|cbn?z|tbn?z)\s(?:.*,\s*)?(\.L\w+)$")
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ LOOPS = (
     ),
     Loop("depth-wise 3 x 3: 16 channels", "neon_depthwise.cpp", r"ml?[ua]l?a?", 16, "ternary MACs"),
     Loop("stem: 4 pixels x 16 filters", "neon_float.cpp", "fmul", 4, "float MACs", "fcmge"),
-    Loop("point-wise epilogue: a pixel, 8 filters", "neon_dense.cpp", "fcmlt", 4, "values", "bl"),
-    Loop("depth-wise epilogue: a pixel, 8 channels", "neon_float.cpp", "fcmge", 4, "values"),
+    Loop("point-wise epilogue: 4 pixels x 8 filters", "neon_dense.cpp", "fcmlt", 4, "values", "bl"),
+    Loop("depth-wise epilogue: 4 pixels x 8 channels", "neon_float.cpp", "fcmge", 4, "values"),
     Loop("signs to bits", "neon_binarise.cpp", "fcmge", 4, "values"),
     Loop("signs to bytes", "neon_binarise.cpp", "fcmge", 4, "values", "addp"),
 )
@@ -83,22 +83,21 @@ def assemble(folder: Path) -> dict[str, str]:
 
 
 def innermost_loops(code: str) -> Iterator[list[str]]:
-    """The instructions of every loop that has no other jump target in it."""
+    """The instructions of every loop whose only jump is its last."""
     body: list[str] = []
     labels: dict[str, int] = {}
+    after_jump = 0
     for line in code.splitlines():
         text = line.strip()
         if label := re.match(r"([\w.$]+):", line):
-            if not label[1].startswith("."):
-                labels.clear()  # a function begins
-            for outer in [name for name, at in labels.items() if at < len(body)]:
-                del labels[outer]
             labels[label[1]] = len(body)
         elif text and not text.startswith((".", "#", "/")):
             body.append(text)
-            branch = BRANCH.match(text)
-            if branch and branch[1] in labels:
-                yield body[labels[branch[1]] :]
+            if branch := BRANCH.match(text):
+                start = labels.get(branch[1])
+                if start is not None and start >= after_jump:
+                    yield body[start:]
+                after_jump = len(body)
 
 
 def find(loop: Loop, code: str) -> tuple[list[str], int]:
@@ -138,7 +137,7 @@ def main() -> None:
         cells = []
         for cpu in CPUS:
             taken = cycles(body, cpu)
-            cells.append(f"{taken:.1f} cycles, {work / taken:.1f} a cycle")
+            cells.append(f"{taken:.1f} cycles, {work / taken:.3g} a cycle")
         print(f"| {loop.title} | {work} {loop.unit} | " + " | ".join(cells) + " |")
 
 

@@ -6,6 +6,7 @@
 #include "avx2_lanes.h"
 #include "avx2_loops.h"
 #include "lane_loops.h"
+#include "unroll.h"
 
 // A sum of products of signs is their number less twice the number of products that are -1, which
 // are those where the bits of activation and weight differ; of a ternary weight's two planes each
@@ -57,11 +58,11 @@ struct Counts {
   __m256i words[P][V][2];
 
   Counts() noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) {
-        bytes[p][v] = words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
-      }
-    }
+    unroll<P * V>([&](int i) noexcept {
+      const int p = i / V;
+      const int v = i % V;
+      bytes[p][v] = words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
+    });
   }
 
   // Counts `length` bytes of weights, at most kBytesPerSum since the last widening.
@@ -71,34 +72,32 @@ struct Counts {
     for (std::int64_t byte = 0; byte < length; ++byte) {
       __m256i low[V];
       __m256i high[V];
-      for (int v = 0; v < V; ++v) {
+      unroll<V>([&](int v) noexcept {
         const __m256i weights =
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_step));
         low[v] = _mm256_and_si256(weights, nibble);
         high[v] = _mm256_and_si256(_mm256_srli_epi16(weights, 4), nibble);
-      }
-      for (int p = 0; p < P; ++p) {
+      });
+      unroll<P>([&](int p) noexcept {
         const __m256i low_row = table_row(codes[p][2 * byte]);
         const __m256i high_row = table_row(codes[p][2 * byte + 1]);
-        for (int v = 0; v < V; ++v) {
+        unroll<V>([&](int v) noexcept {
           bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(low_row, low[v]));
           bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(high_row, high[v]));
-        }
-      }
+        });
+      });
       filters += kFilterTile;
     }
   }
 
   void widen() noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) {
-        words[p][v][0] = _mm256_add_epi16(
-            words[p][v][0], _mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes[p][v])));
-        words[p][v][1] = _mm256_add_epi16(
-            words[p][v][1], _mm256_cvtepu8_epi16(_mm256_extracti128_si256(bytes[p][v], 1)));
-        bytes[p][v] = _mm256_setzero_si256();
-      }
-    }
+    unroll<P * V>([&](int i) noexcept {
+      const __m256i sums = bytes[i / V][i % V];
+      __m256i(&wide)[2] = words[i / V][i % V];
+      wide[0] = _mm256_add_epi16(wide[0], _mm256_cvtepu8_epi16(_mm256_castsi256_si128(sums)));
+      wide[1] = _mm256_add_epi16(wide[1], _mm256_cvtepu8_epi16(_mm256_extracti128_si256(sums, 1)));
+      bytes[i / V][i % V] = _mm256_setzero_si256();
+    });
   }
 };
 
@@ -208,13 +207,13 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
   counts.widen();
   const __m256i terms = _mm256_set1_epi16(static_cast<std::int16_t>(row.channels));
   const __m128i shift = _mm_cvtsi32_si128(row.planes == 1 ? 1 : 0);
-  for (int p = 0; p < P; ++p) {
-    for (int i = 0; i < V * 2; ++i) {
-      const __m256i weighted = _mm256_sll_epi16(counts.words[p][i / 2][i % 2], shift);
-      _mm256_store_si256(reinterpret_cast<__m256i*>(integers[p] + i * 16),
-                         _mm256_sub_epi16(terms, weighted));
-    }
-  }
+  unroll<P * V * 2>([&](int i) noexcept {
+    const int p = i / (V * 2);
+    const int half = i % (V * 2);
+    const __m256i weighted = _mm256_sll_epi16(counts.words[p][half / 2][half % 2], shift);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(integers[p] + half * 16),
+                       _mm256_sub_epi16(terms, weighted));
+  });
 }
 
 template <int P>

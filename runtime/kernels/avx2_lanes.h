@@ -18,6 +18,7 @@ struct Lanes {
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
   static constexpr int kOrderedPixels = 4;
   static constexpr int kOrderedVectors = 2;
+  static constexpr int kEpiloguePixels = 1;  // at once
 
   // Selects the first `count` floats of a vector; loads and stores with it touch no others.
   static __m256i first(std::int64_t count) noexcept {
@@ -57,10 +58,15 @@ struct Lanes {
     return _mm256_blendv_ps(t, negative, below);
   }
 
-  // Bit i is x[i] >= 0. NaN compares as neither greater nor equal, and so is -1.
-  static std::uint32_t sign_bits(Floats x) noexcept {
-    return static_cast<std::uint32_t>(
-        _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GE_OQ)));
+  // t < 0 ? t * slope : t, for a finite slope. The sign bit alone decides, which spares a
+  // comparison: -0.0 times a slope equals -0.0, and a NaN stays one.
+  static Floats prelu(Floats t, Floats slope) noexcept {
+    return _mm256_blendv_ps(t, _mm256_mul_ps(t, slope), t);
+  }
+
+  // Bit i is x[i] >= threshold[i]. NaN compares as neither greater nor equal, and so is -1.
+  static std::uint32_t sign_bits(Floats x, Floats threshold) noexcept {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, threshold, _CMP_GE_OQ)));
   }
 };
 

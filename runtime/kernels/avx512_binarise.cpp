@@ -12,14 +12,15 @@ namespace {
 
 constexpr std::int64_t kFloats = Lanes::kFloats;
 
-template <bool kShifted>
-void binarise_pixel(const float* x, const float* shift, std::int64_t channels,
+template <bool kThreshold>
+void binarise_pixel(const float* x, const float* threshold, std::int64_t channels,
                     std::int8_t* signs) noexcept {
   const __m128i plus = _mm_set1_epi8(1);
   const __m128i minus = _mm_set1_epi8(-1);
   const auto bytes = [&](std::int64_t c, Lanes::Floats value) noexcept {
-    if constexpr (kShifted) value = Lanes::add(value, Lanes::load(shift + c));
-    return _mm_mask_blend_epi8(static_cast<__mmask16>(Lanes::sign_bits(value)), minus, plus);
+    const std::uint32_t bits =
+        Lanes::sign_bits(value, kThreshold ? Lanes::load(threshold + c) : Lanes::zero());
+    return _mm_mask_blend_epi8(static_cast<__mmask16>(bits), minus, plus);
   };
   std::int64_t c = 0;
   for (; c + kFloats <= channels; c += kFloats) {
@@ -36,22 +37,23 @@ void binarise_pixel(const float* x, const float* shift, std::int64_t channels,
 void encode_signs(const float* x, std::int64_t count, std::uint8_t* codes) noexcept {
   std::int64_t i = 0;
   for (; i + kFloats <= count; i += kFloats) {
-    Codes::store(codes, i, Lanes::sign_bits(Lanes::load(x + i)));
+    Codes::store(codes, i, Lanes::sign_bits(Lanes::load(x + i), Lanes::zero()));
   }
   for (; i < Codes::padded(count); i += kFloats) {
     std::uint32_t bits = 0;
     if (i < count) {
-      bits = Lanes::sign_bits(Lanes::load_some(x + i, count - i)) & Lanes::first(count - i);
+      bits = Lanes::sign_bits(Lanes::load_some(x + i, count - i), Lanes::zero()) &
+             Lanes::first(count - i);
     }
     Codes::store(codes, i, bits);
   }
 }
 
-void binarise(const float* x, const float* shift, std::int64_t pixels, std::int64_t channels,
+void binarise(const float* x, const float* threshold, std::int64_t pixels, std::int64_t channels,
               std::int8_t* signs) noexcept {
-  if (shift == nullptr) return binarise_pixel<false>(x, shift, pixels * channels, signs);
+  if (threshold == nullptr) return binarise_pixel<false>(x, nullptr, pixels * channels, signs);
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-    binarise_pixel<true>(x + pixel * channels, shift, channels, signs + pixel * channels);
+    binarise_pixel<true>(x + pixel * channels, threshold, channels, signs + pixel * channels);
   }
 }
 

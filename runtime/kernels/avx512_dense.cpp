@@ -7,6 +7,7 @@
 #include "avx512_lanes.h"
 #include "avx512_loops.h"
 #include "lane_loops.h"
+#include "unroll.h"
 
 // A sum of products of signs is their number less twice the number of products that are -1, which
 // are those where the bits of activation and weight differ; of a ternary weight's two planes each
@@ -25,36 +26,32 @@ struct Counts {
   __m512i counts[P][V];
 
   Counts() noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) counts[p][v] = _mm512_setzero_si512();
-    }
+    unroll<P * V>([&](int i) noexcept { counts[i / V][i % V] = _mm512_setzero_si512(); });
   }
 
   void count(const std::uint8_t* const (&codes)[P], const std::uint8_t* filters,
              std::int64_t tile_step, std::int64_t words) noexcept {
     for (std::int64_t word = 0; word < words; ++word) {
       __m512i weights[V];
-      for (int v = 0; v < V; ++v) weights[v] = _mm512_loadu_si512(filters + v * tile_step);
-      for (int p = 0; p < P; ++p) {
+      unroll<V>([&](int v) noexcept { weights[v] = _mm512_loadu_si512(filters + v * tile_step); });
+      unroll<P>([&](int p) noexcept {
         std::int32_t bits;
         std::memcpy(&bits, codes[p] + word * Codes::kCodeBytes, sizeof(bits));
         const __m512i activation = _mm512_set1_epi32(bits);
-        for (int v = 0; v < V; ++v) {
+        unroll<V>([&](int v) noexcept {
           const __m512i differ = _mm512_xor_si512(activation, weights[v]);
           counts[p][v] = _mm512_add_epi32(counts[p][v], _mm512_popcnt_epi32(differ));
-        }
-      }
+        });
+      });
       filters += kWordStep;
     }
   }
 
   // counts: [P, kPointwiseFilters].
   void store(std::int32_t* to) const noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) {
-        _mm512_store_si512(to + (p * kVectors + v) * kFilterTile, counts[p][v]);
-      }
-    }
+    unroll<P * V>([&](int i) noexcept {
+      _mm512_store_si512(to + (i / V * kVectors + i % V) * kFilterTile, counts[i / V][i % V]);
+    });
   }
 };
 

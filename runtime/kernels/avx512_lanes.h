@@ -17,6 +17,7 @@ struct Lanes {
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
   static constexpr int kOrderedPixels = 8;
   static constexpr int kOrderedVectors = 2;
+  static constexpr int kEpiloguePixels = 1;  // at once
 
   // Selects the first `count` lanes; loads and stores with it touch no others.
   static __mmask16 first(std::int64_t count) noexcept {
@@ -49,9 +50,14 @@ struct Lanes {
     return _mm512_mask_mov_ps(t, _mm512_cmp_ps_mask(t, _mm512_setzero_ps(), _CMP_LT_OQ), negative);
   }
 
-  // Bit i is x[i] >= 0. NaN compares as neither greater nor equal, and so is -1.
-  static std::uint32_t sign_bits(Floats x) noexcept {
-    return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GE_OQ);
+  // t < 0 ? t * slope : t
+  static Floats prelu(Floats t, Floats slope) noexcept {
+    return where_negative(t, _mm512_mul_ps(t, slope));
+  }
+
+  // Bit i is x[i] >= threshold[i]. NaN compares as neither greater nor equal, and so is -1.
+  static std::uint32_t sign_bits(Floats x, Floats threshold) noexcept {
+    return _mm512_cmp_ps_mask(x, threshold, _CMP_GE_OQ);
   }
 };
 

@@ -11,7 +11,7 @@ inline constexpr std::int64_t kFilterTile = 16;   // one to a word of a vector
 inline constexpr std::int64_t kChannelTile = 64;  // depth-wise, channels to a vector of bytes
 
 void encode_signs(const float* x, std::int64_t count, std::uint8_t* codes) noexcept;
-void binarise(const float* x, const float* shift, std::int64_t pixels, std::int64_t channels,
+void binarise(const float* x, const float* threshold, std::int64_t pixels, std::int64_t channels,
               std::int8_t* signs) noexcept;
 void dense_tile(const DenseTile& tile) noexcept;
 void depthwise_row(const DepthwiseRow& row, float* y) noexcept;

@@ -100,10 +100,10 @@ struct DepthwiseEpilogue {
   const std::int8_t* sums;  // [width, step]
   const float* shortcut;    // [width, shortcut_step]
   std::int64_t shortcut_step;
-  float* y;                 // [width, step], step a multiple of kConstantTile
-  std::int64_t step;        // the channels, rounded up
-  const float* next_shift;  // of the point-wise unit's sign
-  std::uint8_t* codes;      // [width, code_step]
+  float* y;                     // [width, step], step a multiple of kConstantTile
+  std::int64_t step;            // the channels, rounded up
+  const float* next_threshold;  // of the point-wise unit's sign
+  std::uint8_t* codes;          // [width, code_step]
   std::int64_t code_step;
   std::int64_t channels;
   std::int64_t width;
@@ -142,9 +142,9 @@ struct InnerLoops {
 
   // Writes the codes of the signs of x.
   void (*encode_signs)(const float* x, std::int64_t count, std::uint8_t* codes) noexcept;
-  // Writes x + shift >= 0 ? +1 : -1 for every pixel; a null shift is none.
-  void (*binarise)(const float* x, const float* shift, std::int64_t pixels, std::int64_t channels,
-                   std::int8_t* signs) noexcept;
+  // Writes x >= threshold ? +1 : -1 for every pixel; null is a threshold of 0.
+  void (*binarise)(const float* x, const float* threshold, std::int64_t pixels,
+                   std::int64_t channels, std::int8_t* signs) noexcept;
   void (*dense_tile)(const DenseTile& tile) noexcept;
   // The integers as floats, y: [width, channels]; or, for up to kMostBlockTaps taps, as bytes,
   // sums: [width, step].

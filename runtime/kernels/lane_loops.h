@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "inner_loops.h"
+#include "unroll.h"
 
 // The loops over floats, written once for vectors of any length. `Lanes` is the instruction set's:
 // avx2_lanes.h shows what it has to offer. Everything is rounded operation by operation, and a lane
@@ -32,7 +34,7 @@ struct EpilogueVector {
     t = Lanes::add(t, bn_add);
     if constexpr (kResidual == Residual::kAfterNorm) t = Lanes::add(t, shortcut);
     t = Lanes::add(t, shift_in);
-    t = Lanes::where_negative(t, kRectify ? Lanes::zero() : Lanes::multiply(t, slope));
+    t = kRectify ? Lanes::where_negative(t, Lanes::zero()) : Lanes::prelu(t, slope);
     return Lanes::add(t, shift_out);
   }
 };
@@ -51,6 +53,17 @@ void for_unit(const UnitAttributes& unit, const Loop& loop) noexcept {
       return unit.rectify ? loop.template run<Residual::kAfterNorm, true>()
                           : loop.template run<Residual::kAfterNorm, false>();
   }
+}
+
+// Does `pixels` pixels, as many at once as Lanes says: group(n) does the next n, a compile-time
+// number. A group's results are stored when all are there: for all the compiler knows what one
+// pixel stores is what the next one loads, and a processor that works in order would wait for it.
+template <typename Lanes, typename Group>
+void in_groups(std::int64_t pixels, const Group& group) noexcept {
+  constexpr int kGroup = Lanes::kEpiloguePixels;
+#pragma GCC unroll 1  // not twice, where GCC sees that there are no more than two
+  for (; pixels >= kGroup; pixels -= kGroup) group(std::integral_constant<int, kGroup>());
+  for (; pixels > 0; --pixels) group(std::integral_constant<int, 1>());
 }
 
 // `Codes` is the instruction set's: store(codes, channel, bits) writes those of a vector's signs,
@@ -86,28 +99,64 @@ struct DepthwiseEpilogueLoop {
   static void vectors(const DepthwiseEpilogue& row, std::int64_t ox, std::int64_t end,
                       std::int64_t c) noexcept {
     const EpilogueVector<Lanes> constants(row.epilogue.constants, c);
-    const auto next_shift = Lanes::load(row.next_shift + c);
+    const auto threshold = Lanes::load(row.next_threshold + c);
     const std::int8_t* sums = row.sums + ox * row.step + c;
     const float* shortcut = row.shortcut + ox * row.shortcut_step + c;
     float* y = row.y + ox * row.step + c;
     std::uint8_t* codes = row.codes + ox * row.code_step;
-    for (std::int64_t p = ox; p < end; ++p) {
-      auto x = Lanes::zero();
-      if constexpr (kResidual != Residual::kNone) {
-        x = kPartial ? Lanes::load_some(shortcut, row.channels - c) : Lanes::load(shortcut);
+    in_groups<Lanes>(end - ox, [&](auto group) noexcept {
+      constexpr int kGroup = decltype(group)::value;
+      typename Lanes::Floats t[kGroup];
+      for (int p = 0; p < kGroup; ++p) {
+        auto x = Lanes::zero();
+        if constexpr (kResidual != Residual::kNone) {
+          x = kPartial ? Lanes::load_some(shortcut, row.channels - c) : Lanes::load(shortcut);
+        }
+        t[p] = constants.template apply<kResidual, kRectify>(Lanes::from_bytes(sums), x);
+        sums += row.step;
+        shortcut += row.shortcut_step;
       }
-      const auto t = constants.template apply<kResidual, kRectify>(Lanes::from_bytes(sums), x);
-      Lanes::store(y, t);
-      std::uint32_t bits = Lanes::sign_bits(Lanes::add(t, next_shift));
-      if constexpr (kPartial) bits &= (1u << (row.channels - c)) - 1;
-      Codes::store(codes, c, bits);
-      sums += row.step;
-      shortcut += row.shortcut_step;
-      y += row.step;
-      codes += row.code_step;
-    }
+      for (int p = 0; p < kGroup; ++p) {
+        Lanes::store(y, t[p]);
+        std::uint32_t bits = Lanes::sign_bits(t[p], threshold);
+        if constexpr (kPartial) bits &= (1u << (row.channels - c)) - 1;
+        Codes::store(codes, c, bits);
+        y += row.step;
+        codes += row.code_step;
+      }
+    });
   }
 };
+
+// The epilogue of `pixels` pixels and one vector of filters, of which there are `count`, if fewer
+// than lanes. y, shortcut: of the first pixel; integers(p) gives the sums of a pixel.
+template <typename Lanes, Residual kResidual, bool kRectify, bool kPartial, typename Integers>
+void pointwise_vectors(const PointwiseRow& row, const EpilogueVector<Lanes>& constants,
+                       const float* shortcut, float* y, std::int64_t pixels, std::int64_t count,
+                       const Integers& integers) noexcept {
+  const std::int64_t shortcut_step = row.shortcut_step;
+  const std::int64_t y_step = row.filter_count;
+  std::int64_t pixel = 0;
+  in_groups<Lanes>(pixels, [&](auto group) noexcept {
+    constexpr int kGroup = decltype(group)::value;
+    typename Lanes::Floats t[kGroup];
+    for (int p = 0; p < kGroup; ++p) {
+      auto x = Lanes::zero();
+      if constexpr (kResidual != Residual::kNone) x = Lanes::load(shortcut);
+      t[p] = constants.template apply<kResidual, kRectify>(integers(pixel), x);
+      shortcut += shortcut_step;
+      ++pixel;
+    }
+    for (int p = 0; p < kGroup; ++p) {
+      if constexpr (kPartial) {
+        Lanes::store_some(y, t[p], count);
+      } else {
+        Lanes::store(y, t[p]);
+      }
+      y += y_step;
+    }
+  });
+}
 
 // The epilogue of `pixels` pixels from `ox` on and the `count` filters from `first` on;
 // integers(p, i) gives those of filters first + i to first + i + kFloats.
@@ -115,22 +164,19 @@ template <typename Lanes, Residual kResidual, bool kRectify, typename Integers>
 void pointwise_epilogue(const PointwiseRow& row, std::int64_t ox, std::int64_t pixels,
                         std::int64_t first, std::int64_t count, const Integers& integers) noexcept {
   std::int64_t from = first;
-  while (from >= row.shortcut_channels) from -= row.shortcut_channels;  // once or twice: no division
+  while (from >= row.shortcut_channels)
+    from -= row.shortcut_channels;  // once or twice: no division
   for (std::int64_t i = 0; i < count; i += Lanes::kFloats) {
     const EpilogueVector<Lanes> constants(row.epilogue.constants, first + i);
     const float* shortcut = row.shortcut + ox * row.shortcut_step + from;
     float* y = row.y + ox * row.filter_count + first + i;
-    for (std::int64_t p = 0; p < pixels; ++p) {
-      auto x = Lanes::zero();
-      if constexpr (kResidual != Residual::kNone) x = Lanes::load(shortcut);
-      const auto t = constants.template apply<kResidual, kRectify>(integers(p, i), x);
-      if (count - i >= Lanes::kFloats) {
-        Lanes::store(y, t);
-      } else {
-        Lanes::store_some(y, t, count - i);
-      }
-      shortcut += row.shortcut_step;
-      y += row.filter_count;
+    const auto sums = [&](std::int64_t p) noexcept { return integers(p, i); };
+    if (count - i >= Lanes::kFloats) {
+      pointwise_vectors<Lanes, kResidual, kRectify, false>(row, constants, shortcut, y, pixels,
+                                                           count - i, sums);
+    } else {
+      pointwise_vectors<Lanes, kResidual, kRectify, true>(row, constants, shortcut, y, pixels,
+                                                          count - i, sums);
     }
     from += Lanes::kFloats;
     if (from >= row.shortcut_channels) from = 0;
@@ -144,22 +190,21 @@ struct OrderedTile {
   typename Lanes::Floats sums[P][V];
 
   OrderedTile() noexcept {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < V; ++v) sums[p][v] = Lanes::zero();
-    }
+    unroll<P * V>([&](int i) noexcept { sums[i / V][i % V] = Lanes::zero(); });
   }
 
   // Adds the products of one tap and channel. value(p) is that of a pixel.
   template <typename Value>
   void add(const float* weight, std::int64_t count, const Value& value) noexcept {
     typename Lanes::Floats w[V];
-    for (int v = 0; v < V; ++v) {
+    unroll<V>([&](int v) noexcept {
       w[v] = V == 1 ? Lanes::load_some(weight, count) : Lanes::load(weight + v * Lanes::kFloats);
-    }
-    for (int p = 0; p < P; ++p) {
+    });
+    unroll<P>([&](int p) noexcept {
       const auto x = Lanes::set(value(p));
-      for (int v = 0; v < V; ++v) sums[p][v] = Lanes::add(sums[p][v], Lanes::multiply(x, w[v]));
-    }
+      unroll<V>(
+          [&](int v) noexcept { sums[p][v] = Lanes::add(sums[p][v], Lanes::multiply(x, w[v])); });
+    });
   }
 
   // Normalises and stores.

@@ -27,17 +27,37 @@ struct Counts {
   alignas(16) std::uint16_t words[kFilterTile];
 };
 
-// Counts for P pixels and the first V vectors of a tile of filters. When the words are full,
-// on_full() takes what is in `counts`, [P], and counting begins anew.
-template <int P, int V, typename OnFull>
-void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts* counts,
-                   const OnFull& on_full) noexcept {
+// The bytes of P pixels and V vectors of filters.
+template <int P, int V>
+struct Sums {
   uint8x16_t sums[P][V];
-  for (int p = 0; p < P; ++p) {
-    for (int v = 0; v < V; ++v) sums[p][v] = vdupq_n_u8(0);
+
+  void clear() noexcept {
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < V; ++v) sums[p][v] = vdupq_n_u8(0);
+    }
   }
-  bool is_first = true;
-  const auto widen = [&]() noexcept {
+
+  // Counts `words` words of weights, at most kWordsPerSum since they were cleared.
+  void count(const std::uint8_t* const (&codes)[P], const std::uint8_t* weights,
+             std::int64_t words) noexcept {
+    Sums all = *this;  // without an address, and so in registers
+    for (std::int64_t word = 0; word < words; ++word) {
+      uint8x16_t signs[P];
+      for (int p = 0; p < P; ++p) signs[p] = vdupq_n_u8(codes[p][word]);
+      for (int v = 0; v < V; ++v) {
+        const uint8x16_t w = vld1q_u8(weights + v * kBytes);
+        for (int p = 0; p < P; ++p) {
+          all.sums[p][v] = vaddq_u8(all.sums[p][v], vcntq_u8(veorq_u8(signs[p], w)));
+        }
+      }
+      weights += kFilterTile;
+    }
+    *this = all;
+  }
+
+  // counts: [P]; added to what is there unless `is_first`.
+  void widen(Counts* counts, bool is_first) const noexcept {
     for (int p = 0; p < P; ++p) {
       for (int v = 0; v < V; ++v) {
         std::uint16_t* out = counts[p].words + v * kBytes;
@@ -49,35 +69,40 @@ void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts* c
         }
         vst1q_u16(out, low);
         vst1q_u16(out + 8, high);
-        sums[p][v] = vdupq_n_u8(0);
       }
     }
-    is_first = false;
-  };
+  }
+};
 
+// Counts for P pixels and the first V vectors of a tile of filters. When the words are full,
+// on_full() takes what is in `counts`, [P], and counting begins anew.
+template <int P, int V, typename OnFull>
+void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts* counts,
+                   const OnFull& on_full) noexcept {
+  Sums<P, V> sums;
+  sums.clear();
+  bool is_first = true;
   std::int64_t words_left = kWordsPerSum;
   std::int64_t sums_left = kSumsPerCount;
   for (std::int64_t ky = 0; ky < tile.kernel_height; ++ky) {
     const std::uint8_t* weights = filters + ky * tile.filter_row_step;
     for (std::int64_t kx = 0; kx < tile.kernel_width; ++kx) {
-      const std::int64_t tap = ky * tile.row_step + kx * tile.column_step;
       for (std::int64_t plane = 0; plane < tile.planes; ++plane) {
-        for (std::int64_t word = 0; word < tile.words;) {
-          const std::int64_t end = word + least(tile.words - word, words_left);
-          words_left -= end - word;
-          for (; word < end; ++word) {
-            uint8x16_t signs[P];
-            for (int p = 0; p < P; ++p) signs[p] = vdupq_n_u8(tile.codes[p][tap + word]);
-            for (int v = 0; v < V; ++v) {
-              const uint8x16_t w = vld1q_u8(weights + v * kBytes);
-              for (int p = 0; p < P; ++p) {
-                sums[p][v] = vaddq_u8(sums[p][v], vcntq_u8(veorq_u8(signs[p], w)));
-              }
-            }
-            weights += kFilterTile;
-          }
+        const std::uint8_t* codes[P];
+        for (int p = 0; p < P; ++p) {
+          codes[p] = tile.codes[p] + ky * tile.row_step + kx * tile.column_step;
+        }
+        for (std::int64_t left = tile.words; left > 0;) {
+          const std::int64_t words = least(left, words_left);
+          sums.count(codes, weights, words);
+          weights += words * kFilterTile;
+          for (int p = 0; p < P; ++p) codes[p] += words;
+          left -= words;
+          words_left -= words;
           if (words_left > 0) continue;
-          widen();
+          sums.widen(counts, is_first);
+          sums.clear();
+          is_first = false;
           words_left = kWordsPerSum;
           if (--sums_left > 0) continue;
           on_full();
@@ -87,7 +112,7 @@ void count_vectors(const DenseTile& tile, const std::uint8_t* filters, Counts* c
       }
     }
   }
-  widen();
+  sums.widen(counts, is_first);
 }
 
 // Counts for the tile of filters from `first` on, in as many vectors as there are filters; what is

@@ -34,6 +34,7 @@ struct Lanes {
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
   static constexpr int kOrderedPixels = 4;
   static constexpr int kOrderedVectors = 2;
+  static constexpr int kEpiloguePixels = 4;  // at once
 
   static Floats zero() noexcept { return set(0.0f); }
   static Floats set(float value) noexcept { return {vdupq_n_f32(value), vdupq_n_f32(value)}; }
@@ -86,14 +87,20 @@ struct Lanes {
             vbslq_f32(vcltzq_f32(t.high), negative.high, t.high)};
   }
 
-  // All ones where x >= 0, in words. NaN compares as neither greater nor equal, and so is -1.
-  static uint16x8_t sign_mask(Floats x) noexcept {
-    return vuzp1q_u16(vreinterpretq_u16_u32(vcgezq_f32(x.low)),
-                      vreinterpretq_u16_u32(vcgezq_f32(x.high)));
+  // t < 0 ? t * slope : t
+  static Floats prelu(Floats t, Floats slope) noexcept {
+    return where_negative(t, multiply(t, slope));
   }
-  // Bit i is x[i] >= 0.
-  static std::uint32_t sign_bits(Floats x) noexcept {
-    return vaddv_u8(place_bits(vmovn_u16(sign_mask(x))));
+
+  // All ones where x >= threshold, in words. NaN compares as neither greater nor equal, and so is
+  // -1.
+  static uint16x8_t sign_mask(Floats x, Floats threshold) noexcept {
+    return vuzp1q_u16(vreinterpretq_u16_u32(vcgeq_f32(x.low, threshold.low)),
+                      vreinterpretq_u16_u32(vcgeq_f32(x.high, threshold.high)));
+  }
+  // Bit i is x[i] >= threshold[i].
+  static std::uint32_t sign_bits(Floats x, Floats threshold) noexcept {
+    return vaddv_u8(place_bits(vmovn_u16(sign_mask(x, threshold))));
   }
 };
 

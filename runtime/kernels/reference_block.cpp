@@ -32,8 +32,8 @@ struct Place {
 };
 
 // weights: [taps, C].
-std::int32_t depthwise_sum(const ConvGeometry& geometry, const Sign* weights, const float* shift,
-                           const Place& at, std::int64_t channel) noexcept {
+std::int32_t depthwise_sum(const ConvGeometry& geometry, const Sign* weights,
+                           const float* threshold, const Place& at, std::int64_t channel) noexcept {
   const ConvAttributes& a = geometry.attributes;
   const auto [batch, height, width, channels] = geometry.input;
   std::int32_t sum = 0;
@@ -42,9 +42,9 @@ std::int32_t depthwise_sum(const ConvGeometry& geometry, const Sign* weights, co
       const std::int64_t iy = at.oy * a.strides[0] + ky * a.dilations[0] - a.pads[0];
       const std::int64_t ix = at.ox * a.strides[1] + kx * a.dilations[1] - a.pads[1];
       const bool inside = iy >= 0 && iy < height && ix >= 0 && ix < width;
-      const Sign s = inside
-                         ? sign(at.image[(iy * width + ix) * channels + channel] + shift[channel])
-                         : static_cast<Sign>(a.pad_value);
+      const Sign s =
+          inside ? sign(at.image[(iy * width + ix) * channels + channel] - threshold[channel])
+                 : static_cast<Sign>(a.pad_value);
       sum += s * weights[(ky * a.kernel_shape[1] + kx) * channels + channel];
     }
   }
@@ -88,12 +88,12 @@ void separable_block_rows(const SeparableBlockGeometry& geometry,
     for (std::int64_t ox = 0; ox < out_width; ++ox) {
       const Place at{image, row % out_height, ox};
       for (std::int64_t c = 0; c < channels; ++c) {
-        const std::int32_t sum =
-            depthwise_sum(geometry.depthwise, depthwise, weights.depthwise_constants.shift, at, c);
+        const std::int32_t sum = depthwise_sum(geometry.depthwise, depthwise,
+                                               weights.depthwise_constants.threshold, at, c);
         const bool residual = geometry.depthwise_unit.residual != Residual::kNone;
         middle[c] = epilogue(sum, residual ? average(geometry.shortcut, at, c) : 0.0f,
                              geometry.depthwise_unit, weights.depthwise_constants, c);
-        signs[c] = sign(middle[c] + weights.pointwise_constants.shift[c]);
+        signs[c] = sign(middle[c] - weights.pointwise_constants.threshold[c]);
       }
       for (std::int64_t m = 0; m < filters; ++m) {
         std::int32_t sum = 0;

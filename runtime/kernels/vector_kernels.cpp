@@ -184,7 +184,7 @@ void binarise_dense_row(const InnerLoops& loops, const ConvGeometry& geometry, c
 
 // One row of the padded input as signs; a null x is a row of padding.
 void binarise_depthwise_row(const InnerLoops& loops, const ConvGeometry& geometry, const float* x,
-                            const float* shift, std::int8_t* signs) noexcept {
+                            const float* threshold, std::int8_t* signs) noexcept {
   const auto [top, left, bottom, right] = geometry.attributes.pads;
   const auto padding = static_cast<std::int8_t>(geometry.attributes.pad_value);
   const std::int64_t channels = geometry.input[3];
@@ -193,7 +193,7 @@ void binarise_depthwise_row(const InnerLoops& loops, const ConvGeometry& geometr
     return;
   }
   signs = std::fill_n(signs, left * channels, padding);
-  loops.binarise(x, shift, geometry.input[2], channels, signs);
+  loops.binarise(x, threshold, geometry.input[2], channels, signs);
   std::fill_n(signs + geometry.input[2] * channels, right * channels, padding);
 }
 
@@ -522,7 +522,7 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
   finish.sums = sums;
   finish.y = middle;
   finish.step = plan.middle_step;
-  finish.next_shift = weights.pointwise_constants.shift;
+  finish.next_threshold = weights.pointwise_constants.threshold;
   finish.codes = codes;
   finish.code_step = code_bytes(loops, channels);
   finish.channels = channels;
@@ -551,7 +551,7 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
     for (std::int64_t padded_row = follows ? std::max(first, left_off) : first;
          padded_row < first + plan.ring_rows; ++padded_row) {
       binarise_depthwise_row(loops, depthwise, input_row(depthwise, x, image, padded_row),
-                             weights.depthwise_constants.shift, ring_row(padded_row));
+                             weights.depthwise_constants.threshold, ring_row(padded_row));
     }
     for (std::int64_t ox = 0; ox < out_width; ox += plan.pixels) {
       const std::int64_t pixels = std::min(plan.pixels, out_width - ox);

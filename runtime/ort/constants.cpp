@@ -1,6 +1,6 @@
 #include "constants.h"
 
-#include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "bdnet/separable_block.h"
@@ -24,7 +24,13 @@ std::vector<float> load_channel_constant(const Node& node, std::size_t input, co
   std::vector<float> values(static_cast<std::size_t>(tiles * kConstantTile));
   const auto* data = static_cast<const float*>(constant.data);
   for (std::int64_t i = 0; i < channels; ++i) {
-    values[static_cast<std::size_t>(i)] = data[one ? 0 : i];
+    const float value = data[one ? 0 : i];
+    if (!std::isfinite(value)) {
+      node.label().fail(
+          std::string(name) + " holds " + std::to_string(value) +
+          ", expected finite numbers; the training has diverged or the file is damaged");
+    }
+    values[static_cast<std::size_t>(i)] = value;
   }
   return values;
 }

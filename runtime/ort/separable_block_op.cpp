@@ -94,6 +94,7 @@ std::array<std::vector<float>, 7> load_constants(const Node& node, std::size_t f
     const std::string name = std::string(unit) + "_" + kNames[i];
     constants[i] = load_channel_constant(node, first + i, name.c_str(), i == 0 ? inputs : outputs);
   }
+  for (float& shift : constants[0]) shift = -shift;  // a threshold, see UnitConstants
   return constants;
 }
 

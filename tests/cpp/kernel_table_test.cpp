@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <ostream>
 #include <string>
 #include <tuple>
 
@@ -19,6 +20,8 @@ struct Grid {
   const char* kernel;
   void (*compare)(const Kernels&);
 };
+
+void PrintTo(const Grid& grid, std::ostream* out) { *out << grid.kernel; }  // GoogleTest's hook
 
 constexpr Grid kGrids[] = {
 #define BDNET_KERNEL(name) {#name, compare_##name},

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@ using bdnet::Residual;
 using bdnet::SeparableBlockAttributes;
 using bdnet::SeparableBlockGeometry;
 
-// The constants of a unit: noise, or in every fourth place the neutral value of an absent part.
+// The constants of a unit: finite noise, or in every fourth place the neutral value of an absent
+// part.
 std::vector<std::vector<float>> random_constants(Random& random, std::int64_t inputs,
                                                  std::int64_t outputs) {
   constexpr float kNeutral[] = {0, 1, 1, 0, 0, 1, 0};
@@ -27,6 +29,7 @@ std::vector<std::vector<float>> random_constants(Random& random, std::int64_t in
     const std::int64_t tiles = (size + bdnet::kConstantTile - 1) / bdnet::kConstantTile;
     std::vector<float> values(static_cast<std::size_t>(size), kNeutral[i]);
     if (random.pick(0, 3) > 0) values = noise(random.engine(), values.size());
+    for (float& value : values) value = std::isfinite(value) ? value : -0.5f;
     values.resize(static_cast<std::size_t>(tiles * bdnet::kConstantTile));
     constants.push_back(values);
   }

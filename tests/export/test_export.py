@@ -42,16 +42,25 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def unfused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "unfused.onnx"
+    bdnet_export.export(tiny_network(), path, input_shape=TINY_SHAPE, fuse=False)
+    return path
+
+
+@pytest.mark.parametrize("fuse", [True, False], ids=["fused", "unfused"])
 @pytest.mark.parametrize("config", CONFIGURATIONS, ids=str)
-def test_every_layer_is_equal(config: dict[str, Any], tmp_path: Path) -> None:
+def test_every_layer_is_equal(config: dict[str, Any], fuse: bool, tmp_path: Path) -> None:
     network = tiny_network(seed=3, **config)
     path = tmp_path / "m.onnx"
-    bdnet_export.export(network, path, input_shape=TINY_SHAPE)
+    bdnet_export.export(network, path, input_shape=TINY_SHAPE, fuse=fuse)
     model = load_model(path)
     onnx.checker.check_model(model, full_check=True)
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     deployed = bdnet.deploy(network)
-    layers = deployed.layers()
+    layers = [layer for layer in deployed.layers() if not fuse or not layer.endswith(".depthwise")]
+    assert layers == list(bdnet_export.metadata.read_metadata(model, path).layers)
     expected: dict[str, torch.Tensor] = {}
     for layer in layers:
         deployed.get_submodule(layer).register_forward_hook(
@@ -77,16 +86,18 @@ def test_every_layer_is_equal(config: dict[str, Any], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hash_seed", ["1", "2", "3"])
 def test_every_process_exports_the_same_bytes(
-    hash_seed: str, exported: Path, tmp_path: Path
+    hash_seed: str, exported: Path, unfused: Path, tmp_path: Path
 ) -> None:
     code = (
-        "import bdnet_export; from support.networks import TINY_SHAPE, tiny_network;"
-        "bdnet_export.export(tiny_network(), 'other-name.onnx', input_shape=TINY_SHAPE)"
+        "import bdnet_export; from support.networks import TINY_SHAPE, tiny_network\n"
+        "for name, fuse in (('other-name.onnx', True), ('another.onnx', False)):\n"
+        "    bdnet_export.export(tiny_network(), name, input_shape=TINY_SHAPE, fuse=fuse)"
     )
     # The order of Python's sets depends on this seed.
     variables = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, check=True)
     assert (tmp_path / "other-name.onnx").read_bytes() == exported.read_bytes()
+    assert (tmp_path / "another.onnx").read_bytes() == unfused.read_bytes()
 
 
 def test_constants_that_happen_to_be_equal_stay_apart(tmp_path: Path) -> None:
@@ -110,9 +121,10 @@ def test_the_file_holds_nothing_private(exported: Path) -> None:
     assert b"torch" not in content
 
 
-def test_transposes_stand_only_at_the_edge_of_the_body(exported: Path) -> None:
-    names = [n.name for n in load_model(exported).graph.node if n.op_type == "Transpose"]
+def test_transposes_stand_only_at_the_edge_of_the_body(exported: Path, unfused: Path) -> None:
+    names = [n.name for n in load_model(unfused).graph.node if n.op_type == "Transpose"]
     assert names == ["stem/Transpose"]
+    assert not [n for n in load_model(exported).graph.node if n.op_type == "Transpose"]
 
 
 def test_the_metadata_names_network_and_digest(exported: Path) -> None:
@@ -120,8 +132,16 @@ def test_the_metadata_names_network_and_digest(exported: Path) -> None:
     metadata = bdnet_export.metadata.read_metadata(model, exported)
     deployed = bdnet.deploy(tiny_network())
     assert metadata.constants_sha256 == deployed.digest() == file_digest(model)
-    assert metadata.layers == tuple(deployed.layers())
+    assert metadata.layers == ("stem", "body.0.pointwise", "body.1.pointwise")
     assert metadata.features == "body.1.pointwise"
+
+
+def test_the_unfused_file_has_the_same_digest_and_every_layer(unfused: Path) -> None:
+    model = load_model(unfused)
+    metadata = bdnet_export.metadata.read_metadata(model, unfused)
+    deployed = bdnet.deploy(tiny_network())
+    assert metadata.constants_sha256 == deployed.digest() == file_digest(model)
+    assert metadata.layers == tuple(deployed.layers())
 
 
 @pytest.mark.parametrize("use_library", [True, False])

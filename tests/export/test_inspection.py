@@ -15,15 +15,25 @@ from bdnet import InputError
 from support.networks import TINY_SHAPE, tiny_network
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("inspection") / "tiny.onnx"
-    bdnet_export.export(tiny_network(), path, input_shape=TINY_SHAPE)
+def _export(folder: Path, fuse: bool) -> Path:
+    path = folder / "tiny.onnx"
+    bdnet_export.export(tiny_network(), path, input_shape=TINY_SHAPE, fuse=fuse)
     return path
 
 
-def test_bytes_and_work_are_those_of_the_network(exported: Path) -> None:
-    found = bdnet_export.inspect(exported)
+@pytest.fixture(scope="module")
+def fused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _export(tmp_path_factory.mktemp("inspection"), True)
+
+
+@pytest.fixture(scope="module")
+def unfused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _export(tmp_path_factory.mktemp("inspection"), False)
+
+
+@pytest.mark.parametrize("form", ["fused", "unfused"])
+def test_bytes_and_work_are_those_of_the_network(form: str, request: pytest.FixtureRequest) -> None:
+    found = bdnet_export.inspect(request.getfixturevalue(form))
     constants = bdnet.deploy(tiny_network()).state_dict().values()
     packed = sum(t.numel() for t in constants if t.dtype == torch.uint8)
     assert found.packed_bytes == packed
@@ -34,8 +44,25 @@ def test_bytes_and_work_are_those_of_the_network(exported: Path) -> None:
     assert sum(layer.flops or 0 for layer in found.layers) == count.flops
 
 
-def test_layers_say_shape_and_place(exported: Path) -> None:
-    found = bdnet_export.inspect(exported)
+def test_fused_blocks_are_layers(fused: Path) -> None:
+    found = bdnet_export.inspect(fused)
+    stem, block, _, classifier = found.layers
+    assert stem.name == "stem/OrderedStem"
+    assert stem.input_shape == ("batch", *TINY_SHAPE)
+    assert stem.flops == 11 * 9 * 7 * 3 * 3 * 2
+    assert block.name == "body.0/SeparableBlock"
+    assert block.input_shape == ("batch", 11, 9, 7)
+    assert block.output_shape == ("batch", 6, 5, 17)
+    assert block.packed_bytes == 2 * 7 * 2 + 17 * 1
+    # Two ternary planes of nine taps, then binary filters of seven channels.
+    assert block.binary_ops == 6 * 5 * (7 * 2 * 9 + 17 * 7)
+    assert block.flops == 0
+    assert classifier.name == "head.classifier/Gemm"
+    assert found.operators["ai.bdnet.SeparableBlock"] == 2
+
+
+def test_layers_say_shape_and_place(unfused: Path) -> None:
+    found = bdnet_export.inspect(unfused)
     by_name = {layer.name: layer for layer in found.layers}
     layer = by_name["body.0.depthwise.conv/TernaryConv"]
     assert layer.input_shape == ("batch", 11, 9, 7)

@@ -29,6 +29,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def unfused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("validation") / "unfused.onnx"
+    bdnet_export.export(tiny_network(), path, input_shape=TINY_SHAPE, fuse=False)
+    return path
+
+
 def alter(
     path: Path, folder: Path, name: str, change: Callable[[np.ndarray], None], *, mend: bool = True
 ) -> Path:
@@ -39,7 +46,9 @@ def failed(report: ValidationReport) -> set[str]:
     return {check.name for check in report.checks if not check.passed}
 
 
-def test_an_exported_file_passes(exported: Path) -> None:
+@pytest.mark.parametrize("form", ["exported", "unfused"])
+def test_an_exported_file_passes(form: str, request: pytest.FixtureRequest) -> None:
+    exported = request.getfixturevalue(form)
     labels = np.zeros(len(IMAGES.images), np.int64)
     seen = []
     report = bdnet_export.validate(
@@ -59,38 +68,53 @@ def test_an_exported_file_passes(exported: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("constant", "layer"),
+    ("form", "unit", "found"),
     [
-        ("body.0.depthwise.conv.weight", "body.0.depthwise"),
-        ("body.0.pointwise.conv.weight", "body.0.pointwise"),
-        ("body.1.pointwise.conv.weight", "body.1.pointwise"),
+        ("unfused", "body.0.depthwise", "body.0.depthwise"),
+        ("unfused", "body.0.pointwise", "body.0.pointwise"),
+        ("unfused", "body.1.pointwise", "body.1.pointwise"),
+        # Inside a fused block there is no value to compare.
+        ("exported", "body.0.depthwise", "body.0"),
+        ("exported", "body.0.pointwise", "body.0"),
+        ("exported", "body.1.depthwise", "body.1"),
     ],
 )
 def test_one_flipped_weight_bit_is_found(
-    constant: str, layer: str, exported: Path, tmp_path: Path
+    form: str, unit: str, found: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     def flip(array: np.ndarray) -> None:
         array.reshape(-1)[0] ^= 1  # the first bit of the first filter: never a tail bit
 
-    altered = alter(exported, tmp_path, constant, flip)
+    altered = alter(request.getfixturevalue(form), tmp_path, f"{unit}.conv.weight", flip)
     report = bdnet_export.validate(altered, tiny_network(), IMAGES)
     assert not report.passed
-    assert report.first_difference == layer
+    assert report.first_difference == found
     assert "features equal with the library" in failed(report)
     assert "features equal without the library" in failed(report)
     assert "file unchanged since export" not in failed(report), "the digest was mended"
     (shown,) = (c.message for c in report.checks if c.name.startswith("first difference"))
-    assert shown.startswith(f"{layer}: ")
+    assert shown.startswith(f"{found}: ")
     assert "expected" in shown
+    assert shown.endswith("; its two units are fused") == (form == "exported")
 
 
-def test_a_constant_one_ulp_off_is_found(exported: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "constant", "found"),
+    [
+        ("unfused", "body.0.pointwise.bn_add", "body.0.pointwise"),
+        ("exported", "body.0.pointwise.bn_add", "body.0"),
+        ("exported", "stem.bn_add", "stem"),
+    ],
+)
+def test_a_constant_one_ulp_off_is_found(
+    form: str, constant: str, found: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     def nudge(array: np.ndarray) -> None:
         array[:] = np.nextafter(array, np.float32(np.inf))
 
-    altered = alter(exported, tmp_path, "body.0.pointwise.bn_add", nudge)
+    altered = alter(request.getfixturevalue(form), tmp_path, constant, nudge)
     report = bdnet_export.validate(altered, tiny_network(), IMAGES)
-    assert report.first_difference == "body.0.pointwise"
+    assert report.first_difference == found
 
 
 def test_a_change_that_no_image_shows_fails_by_its_digest(exported: Path, tmp_path: Path) -> None:
@@ -119,8 +143,8 @@ def test_a_classifier_outside_the_tolerance_fails(exported: Path, tmp_path: Path
 
 def test_a_body_that_is_not_the_specification_fails(exported: Path, tmp_path: Path) -> None:
     model = load_model(exported)
-    (body,) = (f for f in model.functions if f.name == "TernaryConv")
-    (node,) = (n for n in body.node if n.op_type == "GreaterOrEqual")
+    (body,) = (f for f in model.functions if f.name == "SeparableBlock")
+    node = next(n for n in body.node if n.op_type == "GreaterOrEqual")
     node.op_type = "Greater"  # another sign(0), which noise hardly ever shows
     altered = tmp_path / "altered.onnx"
     onnx.save(model, altered)
@@ -165,6 +189,16 @@ def test_a_network_whose_deployment_differs_from_its_training_fails(exported: Pa
     hooked.body[0].depthwise.register_forward_hook(lambda module, args, output: -output)
     report = bdnet_export.validate(exported, hooked, IMAGES)
     assert failed(report) == {"trained network agrees with its deployment form"}
+
+
+@pytest.mark.parametrize("form", ["exported", "unfused"])
+def test_a_network_of_another_architecture_is_told(
+    form: str, request: pytest.FixtureRequest
+) -> None:
+    network = tiny_network()
+    network.body.append(copy.deepcopy(network.body[1].pointwise))
+    with pytest.raises(InputError, match=r"with 5 layers.* with 6 layers"):
+        bdnet_export.validate(request.getfixturevalue(form), network, IMAGES)
 
 
 def test_validation_leaves_the_network_in_its_mode(exported: Path) -> None:

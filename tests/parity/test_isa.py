@@ -23,7 +23,7 @@ from bdnet_export.model_file import load_model, with_outputs
 from support.networks import TINY_SHAPE, small_mobilenet, tiny_network
 from support.operator_cases import assert_equal
 
-ISAS = ("reference", "avx2", "neon")
+ISAS = ("reference", "avx2", "avx512", "neon")
 
 INFO = "import bdnet_runtime, json; print(json.dumps(bdnet_runtime.info()))"
 
@@ -74,7 +74,7 @@ def test_without_a_wish_the_fastest_are_chosen(nothing: str | None) -> None:
     assert found["reason"].startswith("chosen: ")
 
 
-@pytest.mark.parametrize("wrong", ["avx512", "AVX2", " "])
+@pytest.mark.parametrize("wrong", ["sse9", "AVX2", " "])
 def test_a_wrong_wish_is_one_sentence(wrong: str) -> None:
     code = """
 import bdnet_runtime
@@ -91,8 +91,9 @@ except bdnet_runtime.InputError as error:
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("fuse", [True, False], ids=["fused", "unfused"])
 @pytest.mark.parametrize("name", ["mobilenet", "tiny"])
-def test_a_whole_network_has_the_same_bits(name: str, isa: str, tmp_path: Path) -> None:
+def test_a_whole_network_has_the_same_bits(name: str, fuse: bool, isa: str, tmp_path: Path) -> None:
     require(isa)
     network, shape = (
         (small_mobilenet(seed=5), (1, 28, 28))
@@ -100,7 +101,7 @@ def test_a_whole_network_has_the_same_bits(name: str, isa: str, tmp_path: Path) 
         else (tiny_network(seed=5), TINY_SHAPE)
     )
     exported = tmp_path / "exported.onnx"
-    bdnet_export.export(network, exported, input_shape=shape)
+    bdnet_export.export(network, exported, input_shape=shape, fuse=fuse)
     deployed = bdnet.deploy(network)
     model = load_model(exported)
     path = tmp_path / "features.onnx"

@@ -13,14 +13,16 @@ equality. A shortcut that it does not have is not computed.
 Does not match, and stays as it is: a first unit that is not depth-wise with one filter a channel;
 a second one that is no 1x1 convolution of stride 1 without padding and groups; constants that are
 no initialisers or not one value for each channel; a shortcut over other windows than the strides;
-lengths that are not known; a value between that is a graph output or read elsewhere; units whose
-ends are not outputs of modules (without that, what the module in front adds last could be taken
-for a learned shift).
+lengths that are not known; fewer channels or more channels or taps than the operator's kernels take;
+a value between that is a graph output or read elsewhere; units that by
+the names of their outputs are not one block's (validation goes by those names, and what the module
+in front adds last could be taken for a learned shift).
 """
 
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any
 
 import onnx_ir as ir
@@ -37,6 +39,10 @@ from bdnet_export.fusion.graph import attributes_of, length, numbers
 from bdnet_export.fusion.unit import ENDINGS, Unit, unit_pattern
 from bdnet_export.naming import is_module_output
 from bdnet_export.opset import DOMAIN, VERSION
+
+# The limits of the operator, see runtime/include/bdnet/separable_block.h.
+_CHANNELS = range(2, 16384)
+_MOST_TAPS = 127
 
 _NEUTRAL = {"scale": 1.0, "bn_mul": 1.0, "slope": 1.0}  # the others are added: 0
 
@@ -82,12 +88,19 @@ def _check(context: Any, x: ir.Value, **found: Any) -> MatchResult:
 
 def _fault(x: ir.Value, y: ir.Value, found: dict[str, Any]) -> str | None:
     depthwise, pointwise = Unit("depthwise", found), Unit("pointwise", found)
-    if not all(is_module_output(value.name) for value in (x, found["hidden"], y)):
-        return "the units do not reach from one module's output to another's"
+    block = _block(found)
+    names = [f"{block}.{unit.role}" for unit in (depthwise, pointwise)]
+    if not is_module_output(x.name) or [found["hidden"].name, y.name] != names:
+        return "the units are not those of one block, from one module's output to another's"
     channels = depthwise.filters
     first, second = depthwise.attributes, pointwise.attributes
     if first["channels"] != 1 or first["group"] != channels or length(x, 3) != channels:
         return "the first unit is not depth-wise with one filter a channel"
+    if channels not in _CHANNELS or prod(first["kernel_shape"]) > _MOST_TAPS:
+        return (
+            f"the operator is for {_CHANNELS[0]} to {_CHANNELS[-1]} channels and kernels of at most "
+            f"{_MOST_TAPS} taps"
+        )
     plain = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0, 0, 0, 0], "group": 1}
     if any(second[name] != value for name, value in plain.items()) or (
         second["channels"] != channels
@@ -106,6 +119,11 @@ def _fault(x: ir.Value, y: ir.Value, found: dict[str, Any]) -> str | None:
     return _repetition_fault(found)
 
 
+def _block(found: dict[str, Any]) -> str:
+    """The path of the module whose units were found."""
+    return str(found["hidden"].name).rpartition(".")[0]
+
+
 def _repetition_fault(found: dict[str, Any]) -> str | None:
     """Whether the point-wise shortcut is what SeparableBlock repeats: its length is right."""
     if found.get("repeated") is not None:
@@ -121,7 +139,7 @@ def _repetition_fault(found: dict[str, Any]) -> str | None:
 
 def _rewrite(op: Any, x: ir.Value, **found: Any) -> ir.Value:
     depthwise, pointwise = Unit("depthwise", found), Unit("pointwise", found)
-    block = str(found["hidden"].name).rpartition(".")[0]
+    block = _block(found)
     made: dict[float, ir.Value] = {}
 
     def constant(unit: Unit, name: str) -> ir.Value:

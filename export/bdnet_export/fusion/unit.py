@@ -29,34 +29,34 @@ def unit_pattern(op: Any, role: str, signs_of: Any, shortcut: Any) -> dict[str, 
         shortcut: pattern of what a residual adds.
     """
 
-    def constant(name: str) -> Any:
+    def variable(name: str) -> Any:
         return Var(f"{role}_{name}")
 
     def named(name: str) -> dict[str, Any]:
         return {"_outputs": [f"{role}_{name}"]}
 
     convolutions = [
-        operator(signs_of, constant("weight"), _domain=DOMAIN, **named("conv"))
+        operator(signs_of, variable("weight"), _domain=DOMAIN, **named("conv"))
         for operator in (op.BinaryConv, op.TernaryConv)
     ]
     signs = OrValue(convolutions)
-    scaled = OrValue([op.Mul(signs, constant("scale")), signs])
+    scaled = OrValue([op.Mul(signs, variable("scale")), signs])
     joined = OrValue([op.Add(scaled, shortcut, **named("pre_bn")), scaled])
-    normalised = op.Add(op.Mul(joined, constant("bn_mul")), constant("bn_add"))
+    normalised = op.Add(op.Mul(joined, variable("bn_mul")), variable("bn_add"))
     post_bn = op.Add(normalised, shortcut, **named("post_bn"))
     before = OrValue([post_bn, normalised], name=f"{role}_before")
     # A second pattern of what is matched already: the value by its name.
     again = Var(f"{role}_before")
 
     def prelu(t: Any, same: Any) -> Any:
-        factor = op.Where(op.Less(t, constant("zero")), constant("slope"), constant("one"))
+        factor = op.Where(op.Less(t, variable("zero")), variable("slope"), variable("one"))
         return op.Mul(same, factor)
 
-    moved = op.Add(before, constant("shift_in"), **named("moved"))
+    moved = op.Add(before, variable("shift_in"), **named("moved"))
     return {
-        "rprelu": op.Add(prelu(moved, constant("moved")), constant("shift_out")),
+        "rprelu": op.Add(prelu(moved, variable("moved")), variable("shift_out")),
         "prelu": prelu(before, again),
-        "relu": op.Where(op.Less(before, constant("zero")), constant("nothing"), again),
+        "relu": op.Where(op.Less(before, variable("zero")), variable("nothing"), again),
         "post_bn": post_bn,
         "none": normalised,
     }

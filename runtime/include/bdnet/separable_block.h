@@ -31,17 +31,19 @@ inline constexpr std::int64_t kFewestBlockChannels = 2;
 // read whole vectors of them.
 inline constexpr std::int64_t kConstantTile = 16;
 
-// The constants of one unit, a float for each channel: `shift` of the input, the others of the
-// output. A unit computes, each step rounded (docs/numerics.md, rule 5):
-//   t = conv(sign(x + shift)) * scale
+// The constants of one unit, a finite float for each channel: `threshold` of the input, the others
+// of the output. A unit computes, each step rounded (docs/numerics.md, rule 5):
+//   t = conv(x >= threshold ? +1 : -1) * scale
 //   t = t + shortcut(x)                 kBeforeNorm
 //   t = t * bn_mul + bn_add             a product, then a sum
 //   t = t + shortcut(x)                 kAfterNorm
 //   t = t + shift_in
 //   t = t < 0 ? t * slope : t           with rectify 0 instead of the product
 //   t = t + shift_out
+// The threshold is the operator's shift, negated: x + shift >= 0 and x >= -shift are the same for a
+// finite shift, since a sum of floats is rounded to 0 only where it is 0.
 struct UnitConstants {
-  const float* shift;
+  const float* threshold;
   const float* scale;
   const float* bn_mul;
   const float* bn_add;
