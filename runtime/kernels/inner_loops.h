@@ -158,20 +158,10 @@ struct InnerLoops {
   void (*average_row)(const PoolRow& row) noexcept;
 };
 
-#ifdef BDNET_HAS_AVX512
-namespace avx512 {
-extern const InnerLoops kInnerLoops;
-}
-#endif
-#ifdef BDNET_HAS_AVX2
-namespace avx2 {
-extern const InnerLoops kInnerLoops;
-}
-#endif
-#ifdef BDNET_HAS_NEON
-namespace neon {
-extern const InnerLoops kInnerLoops;
-}
-#endif
+#define BDNET_INSTRUCTION_SET(name, runs, because) \
+  namespace name {                                 \
+  extern const InnerLoops kInnerLoops;             \
+  }
+#include "bdnet/kernels.inc"
 
 }  // namespace bdnet

@@ -610,14 +610,8 @@ const Kernels& vector_kernels() noexcept {
 
 }  // namespace
 
-#ifdef BDNET_HAS_AVX512
-const Kernels& avx512_kernels() noexcept { return vector_kernels<avx512::kInnerLoops>(); }
-#endif
-#ifdef BDNET_HAS_AVX2
-const Kernels& avx2_kernels() noexcept { return vector_kernels<avx2::kInnerLoops>(); }
-#endif
-#ifdef BDNET_HAS_NEON
-const Kernels& neon_kernels() noexcept { return vector_kernels<neon::kInnerLoops>(); }
-#endif
+#define BDNET_INSTRUCTION_SET(name, runs, because) \
+  const Kernels& name##_kernels() noexcept { return vector_kernels<name::kInnerLoops>(); }
+#include "bdnet/kernels.inc"
 
 }  // namespace bdnet
