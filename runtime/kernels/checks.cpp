@@ -4,10 +4,12 @@
 
 namespace bdnet {
 
-Status check_input_dims(const std::vector<std::int64_t>& dims, Shape4* shape) {
+Status check_input_dims(const std::vector<std::int64_t>& dims, Shape4* shape, Layout layout) {
+  const bool channels_last = layout == Layout::kChannelsLast;
   if (dims.size() != shape->size()) {
-    return Status::failure("the input has rank " + std::to_string(dims.size()) +
-                           ", expected 4 (batch, height, width, channels)");
+    return Status::failure(
+        "the input has rank " + std::to_string(dims.size()) + ", expected 4 (batch, " +
+        (channels_last ? "height, width, channels)" : "channels, height, width)"));
   }
   for (std::size_t axis = 0; axis < dims.size(); ++axis) {
     const std::int64_t low = axis == 0 ? 0 : 1;
@@ -18,6 +20,7 @@ Status check_input_dims(const std::vector<std::int64_t>& dims, Shape4* shape) {
     }
   }
   std::copy(dims.begin(), dims.end(), shape->begin());
+  if (!channels_last) std::rotate(shape->begin() + 1, shape->begin() + 2, shape->end());
   return Status();
 }
 

@@ -44,8 +44,9 @@ Status check_range(const char* name, const std::array<std::int64_t, N>& numbers,
   return Status();
 }
 
-// Checks that an input is [N, H, W, C] with H, W, C >= 1 and N >= 0, and copies its dimensions.
-Status check_input_dims(const std::vector<std::int64_t>& dims, Shape4* shape);
+// Checks that an input has H, W, C >= 1 and N >= 0, and copies its dimensions, channels last.
+Status check_input_dims(const std::vector<std::int64_t>& dims, Shape4* shape,
+                        Layout layout = Layout::kChannelsLast);
 
 // Whether the product of the factors, none negative, is at most `limit`.
 bool product_fits(std::initializer_list<std::int64_t> factors, std::int64_t limit) noexcept;

@@ -72,11 +72,11 @@ Status check_packed_shape(const ConvAttributes& attributes, const std::vector<st
 
 Status make_conv_geometry(const ConvAttributes& attributes, std::int64_t filters,
                           const std::vector<std::int64_t>& input_dims, ConvGeometry* geometry,
-                          const char* weights) {
+                          const char* weights, Layout layout) {
   geometry->attributes = attributes;
   geometry->filters = filters;
   Shape4& input = geometry->input;
-  if (Status status = check_input_dims(input_dims, &input); !status.ok()) return status;
+  if (Status status = check_input_dims(input_dims, &input, layout); !status.ok()) return status;
   if (input[3] != attributes.group * attributes.channels) {
     return Status::failure("the input has " + std::to_string(input[3]) + " channels, " + weights +
                            " are for " + std::to_string(attributes.group * attributes.channels) +

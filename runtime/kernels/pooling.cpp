@@ -1,14 +1,16 @@
 #include "bdnet/pooling.h"
 
+#include <string>
+
 #include "checks.h"
 
 namespace bdnet {
 
-Status check_pool_kernel(const std::array<std::int64_t, 2>& kernel_shape) {
-  if (Status status = check_range("kernel_shape", kernel_shape, 1); !status.ok()) return status;
+Status check_pool_kernel(const std::array<std::int64_t, 2>& kernel_shape, const char* attribute) {
+  if (Status status = check_range(attribute, kernel_shape, 1); !status.ok()) return status;
   if (!product_fits({kernel_shape[0], kernel_shape[1]}, kMaxExactFloat)) {
-    return Status::failure("attribute 'kernel_shape' is " + join_dims(kernel_shape) +
-                           ", expected at most 2^24 taps");
+    return Status::failure("attribute '" + std::string(attribute) + "' is " +
+                           join_dims(kernel_shape) + ", expected at most 2^24 taps");
   }
   return Status();
 }

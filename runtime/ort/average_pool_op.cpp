@@ -30,10 +30,9 @@ void OrderedAveragePool::compute(OrtKernelContext* context) const {
 void OrderedAveragePool::infer_shape(ShapeInference& inference) {
   const auto kernel_shape = inference.integers<2>("kernel_shape");
   PoolGeometry geometry;
-  if (kernel_shape && check_pool_kernel(*kernel_shape).ok() &&
-      make_pool_geometry(*kernel_shape, inference.input_dims(0), &geometry).ok()) {
-    inference.set_output(geometry.output);
-  }
+  inference.require(check_pool_kernel(kernel_shape));
+  inference.require(make_pool_geometry(kernel_shape, inference.input_dims(0), &geometry));
+  inference.set_output(geometry.output);
 }
 
 }  // namespace bdnet::ort

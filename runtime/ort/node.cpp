@@ -95,8 +95,8 @@ ConstantTensor Node::constant(std::size_t input, const char* name) const {
   const OrtValue* value = nullptr;
   check(api_, api_.KernelInfoGetConstantInput_tensor(info_, input, &is_constant, &value));
   if (is_constant == 0 || value == nullptr) {
-    label_.fail(std::string(name) +
-                " are computed or given at run time, expected an initialiser of the graph");
+    label_.fail("expected a constant of the graph for " + std::string(name) +
+                ", got a value that is computed or given at run time");
   }
   void* data = nullptr;
   // The C API has no read-only access; nothing is written through the pointer.

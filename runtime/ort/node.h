@@ -40,6 +40,7 @@ class Node {
   Node(const OrtApi& api, const OrtKernelInfo* info, const char* op);
 
   const NodeLabel& label() const noexcept { return label_; }
+  void require(const Status& status) const { label_.require(status); }
 
   std::int64_t integer(const char* attribute) const;
 

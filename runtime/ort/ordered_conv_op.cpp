@@ -28,7 +28,7 @@ void OrderedConv::compute(OrtKernelContext* context) const {
 }
 
 void OrderedConv::infer_shape(ShapeInference& inference) {
-  infer_ordered_shape(inference, inference.input_dims(0));
+  infer_ordered_shape(inference, Layout::kChannelsLast);
 }
 
 }  // namespace bdnet::ort

@@ -1,23 +1,11 @@
 #include "ordered_stem_op.h"
 
-#include <string>
-#include <utility>
-
 #include "bdnet/dispatch.h"
 #include "constants.h"
 #include "ordered_weights.h"
 #include "run_context.h"
 
 namespace bdnet::ort {
-namespace {
-
-// [N, C, H, W] as [N, H, W, C], which is what geometries count; another rank as it is.
-std::vector<std::int64_t> channels_last(std::vector<std::int64_t> dims) {
-  if (dims.size() == 4) dims = {dims[0], dims[2], dims[3], dims[1]};
-  return dims;
-}
-
-}  // namespace
 
 OrderedStem::OrderedStem(const OrtApi& api, const Node& node)
     : api_(api),
@@ -29,8 +17,8 @@ OrderedStem::OrderedStem(const OrtApi& api, const Node& node)
 void OrderedStem::compute(OrtKernelContext* context) const {
   RunContext run(api_, context);
   ConvGeometry geometry;
-  label_.require(make_conv_geometry(attributes_, filters_, channels_last(run.input_dims(0)),
-                                    &geometry, "the weights"));
+  label_.require(make_conv_geometry(attributes_, filters_, run.input_dims(0), &geometry,
+                                    "the weights", Layout::kChannelsFirst));
   float* y = run.output(geometry.output);
   if (geometry.input[0] == 0) return;
 
@@ -43,7 +31,7 @@ void OrderedStem::compute(OrtKernelContext* context) const {
 }
 
 void OrderedStem::infer_shape(ShapeInference& inference) {
-  infer_ordered_shape(inference, channels_last(inference.input_dims(0)));
+  infer_ordered_shape(inference, Layout::kChannelsFirst);
 }
 
 }  // namespace bdnet::ort

@@ -2,8 +2,12 @@
 
 #include <string>
 
-namespace bdnet::ort {
+#include "conv_attributes.h"
 
+namespace bdnet::ort {
+namespace {
+
+// Takes from the weights' shape [kh, kw, C, M] what the attributes do not say.
 Status apply_weight_dims(const std::vector<std::int64_t>& dims, ConvAttributes* attributes,
                          std::int64_t* filters) {
   if (dims.size() != 4) {
@@ -19,34 +23,33 @@ Status apply_weight_dims(const std::vector<std::int64_t>& dims, ConvAttributes* 
   return check_attributes(*attributes, *filters);
 }
 
+template <typename Source>
+ConvAttributes read_attributes(const Source& source, const std::vector<std::int64_t>& weight_dims,
+                               std::int64_t* filters) {
+  ConvAttributes attributes = read_conv_attributes(source);
+  source.require(apply_weight_dims(weight_dims, &attributes, filters));
+  return attributes;
+}
+
+}  // namespace
+
 std::vector<float> load_ordered_weights(const Node& node, ConvAttributes* attributes,
                                         std::int64_t* filters) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   node.require_type(1, "the weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
-  attributes->strides = node.integers<2>("strides");
-  attributes->pads = node.integers<4>("pads");
-  attributes->dilations = node.integers<2>("dilations");
   const ConstantTensor weights = node.constant(1, "the weights");
-  node.label().require(apply_weight_dims(weights.dims, attributes, filters));
+  *attributes = read_attributes(node, weights.dims, filters);
   const auto* data = static_cast<const float*>(weights.data);
   return {data, data + attributes->filter_size() * *filters};
 }
 
-void infer_ordered_shape(ShapeInference& inference, const std::vector<std::int64_t>& input_dims) {
-  const auto strides = inference.integers<2>("strides");
-  const auto pads = inference.integers<4>("pads");
-  const auto dilations = inference.integers<2>("dilations");
-  if (!strides || !pads || !dilations) return;
-  ConvAttributes attributes;
-  attributes.strides = *strides;
-  attributes.pads = *pads;
-  attributes.dilations = *dilations;
+void infer_ordered_shape(ShapeInference& inference, Layout layout) {
   std::int64_t filters = 0;
+  const ConvAttributes attributes = read_attributes(inference, inference.input_dims(1), &filters);
   ConvGeometry geometry;
-  if (apply_weight_dims(inference.input_dims(1), &attributes, &filters).ok() &&
-      make_conv_geometry(attributes, filters, input_dims, &geometry).ok()) {
-    inference.set_output(geometry.output);
-  }
+  inference.require(make_conv_geometry(attributes, filters, inference.input_dims(0), &geometry,
+                                       "the weights", layout));
+  inference.set_output(geometry.output);
 }
 
 }  // namespace bdnet::ort

@@ -4,16 +4,17 @@
 
 #include "aligned_bytes.h"
 #include "bdnet/convolution.h"
+#include "bdnet/status.h"
 #include "node.h"
 
 namespace bdnet::ort {
 
-// Fails unless the node's attribute packing_version is the one that this library reads.
-void require_packing_version(const Node& node);
+// Fails unless a node's attribute packing_version is the one that this library reads.
+Status check_packing_version(std::int64_t version);
 
-// Unpacks a constant of packed weights and arranges them as the active kernels want them. Sets
-// `filters`. Throws what Node throws.
-AlignedBytes load_packed_weights(const NodeLabel& label, const ConstantTensor& packed,
-                                 const ConvAttributes& attributes, std::int64_t* filters);
+// Unpacks a constant of packed weights, whose shape check_packed_shape() accepted, and arranges
+// them as the active kernels want them.
+AlignedBytes load_packed_weights(const ConstantTensor& packed, const ConvAttributes& attributes,
+                                 std::int64_t filters);
 
 }  // namespace bdnet::ort

@@ -1,6 +1,6 @@
 #include "run_context.h"
 
-#include "node.h"
+#include <string>
 
 namespace bdnet::ort {
 namespace {
@@ -13,16 +13,18 @@ OrtAllocator* session_allocator(const OrtApi& api, const OrtKernelInfo* info) {
 
 }  // namespace
 
-ScratchMemory::ScratchMemory(const OrtApi& api, OrtAllocator* allocator, std::size_t bytes)
+ScratchMemory::ScratchMemory(const OrtApi& api, OrtAllocator* allocator, std::int64_t bytes,
+                             const NodeLabel& label, const char* what)
     : api_(api), allocator_(allocator) {
-  if (OrtStatus* status = api_.AllocatorAlloc(allocator_, bytes, &data_)) {
-    api_.ReleaseStatus(status);
-    data_ = nullptr;
+  OrtStatus* status = api_.AllocatorAlloc(allocator_, static_cast<std::size_t>(bytes), &data_);
+  if (status != nullptr) api_.ReleaseStatus(status);
+  if (status != nullptr || data_ == nullptr) {
+    label.fail(std::string(what) + " take " + std::to_string(bytes) +
+               " bytes, more than there is memory; use a smaller batch or input");
   }
 }
 
 ScratchMemory::~ScratchMemory() {
-  if (data_ == nullptr) return;
   if (OrtStatus* status = api_.AllocatorFree(allocator_, data_)) api_.ReleaseStatus(status);
 }
 

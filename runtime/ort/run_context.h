@@ -9,13 +9,16 @@
 
 #include "bdnet/convolution.h"
 #include "failure.h"
+#include "node.h"
 
 namespace bdnet::ort {
 
-// Memory for one run, from the session's own allocator; data() is null if there is not enough.
+// Memory for one run, from the session's own allocator.
 class ScratchMemory {
  public:
-  ScratchMemory(const OrtApi& api, OrtAllocator* allocator, std::size_t bytes);
+  // Fails with the label if there is not enough; `what` takes it, in the plural.
+  ScratchMemory(const OrtApi& api, OrtAllocator* allocator, std::int64_t bytes,
+                const NodeLabel& label, const char* what);
   ScratchMemory(const ScratchMemory&) = delete;
   ScratchMemory& operator=(const ScratchMemory&) = delete;
   ~ScratchMemory();
@@ -33,8 +36,8 @@ class Allocator {
  public:
   Allocator(const OrtApi& api, const OrtKernelInfo* info);
 
-  ScratchMemory allocate(std::size_t bytes) const {
-    return ScratchMemory(api_, allocator_.get(), bytes);
+  ScratchMemory allocate(std::int64_t bytes, const NodeLabel& label, const char* what) const {
+    return ScratchMemory(api_, allocator_.get(), bytes, label, what);
   }
 
  private:

@@ -1,10 +1,11 @@
 #include "separable_block_op.h"
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "bdnet/dispatch.h"
 #include "constants.h"
+#include "conv_attributes.h"
 #include "packed_weights.h"
 #include "row_lanes.h"
 
@@ -15,67 +16,73 @@ namespace {
 constexpr std::size_t kDepthwiseWeight = 1;
 constexpr std::size_t kPointwiseWeight = 9;
 
-Residual read_residual(const Node& node, const char* attribute) {
-  const std::int64_t value = node.integer(attribute);
-  if (value < 0 || value > 2) {
-    node.label().fail("attribute '" + std::string(attribute) + "' has the value " +
-                      std::to_string(value) +
-                      ", expected 0 (none), 1 (before the normalisation) or 2 (after it)");
-  }
-  return static_cast<Residual>(value);
+// Fails unless an attribute is one of the `count` values that have a meaning.
+Status check_choice(const std::string& attribute, std::int64_t value, std::int64_t count,
+                    const char* meanings) {
+  if (value >= 0 && value < count) return Status();
+  return Status::failure("attribute '" + attribute + "' has the value " + std::to_string(value) +
+                         ", expected " + meanings);
 }
 
-bool read_flag(const Node& node, const char* attribute) {
-  const std::int64_t value = node.integer(attribute);
-  if (value != 0 && value != 1) {
-    node.label().fail("attribute '" + std::string(attribute) + "' has the value " +
-                      std::to_string(value) + ", expected 0 or 1");
-  }
-  return value == 1;
+template <typename Source>
+UnitAttributes read_unit(const Source& source, const std::string& unit) {
+  const std::string residual_name = unit + "_residual";
+  const std::int64_t residual = source.integer(residual_name.c_str());
+  source.require(check_choice(residual_name, residual, 3,
+                              "0 (none), 1 (before the normalisation) or 2 (after it)"));
+  const std::string rectify_name = unit + "_rectify";
+  const std::int64_t rectify = source.integer(rectify_name.c_str());
+  source.require(check_choice(rectify_name, rectify, 2, "0 (slope) or 1 (ReLU)"));
+  return {static_cast<Residual>(residual), rectify == 1};
 }
 
-// Two planes if there is a dimension for them; load_packed_weights() checks the shape.
-int planes_of(const std::vector<std::int64_t>& packed_dims) {
-  return packed_dims.size() == 3 ? 2 : 1;
+// Which of a block's two units a message is about.
+Status of_unit(const char* unit, const Status& status) {
+  return status.ok() ? status
+                     : Status::failure("the " + std::string(unit) + " unit: " + status.message());
 }
 
-SeparableBlockAttributes read_attributes(const Node& node) {
-  require_packing_version(node);
+// Binary or ternary is what the rank of packed weights says; their shape is checked later.
+Status check_packed_rank(std::size_t rank) {
+  if (rank == 2 || rank == 3) return Status();
+  return Status::failure("the packed weights have rank " + std::to_string(rank) +
+                         ", expected 2 (filters, bytes) or 3 (2 bit planes, filters, bytes)");
+}
+
+template <typename Source>
+SeparableBlockAttributes read_attributes(const Source& source,
+                                         const std::vector<std::int64_t>& depthwise_dims,
+                                         const std::vector<std::int64_t>& pointwise_dims) {
+  source.require(of_unit("depth-wise", check_packed_rank(depthwise_dims.size())));
+  source.require(of_unit("point-wise", check_packed_rank(pointwise_dims.size())));
   SeparableBlockAttributes block;
-  const std::int64_t channels = node.integer("channels");
-  block.depthwise.kernel_shape = node.integers<2>("kernel_shape");
-  block.depthwise.strides = node.integers<2>("strides");
-  block.depthwise.pads = node.integers<4>("pads");
-  block.depthwise.dilations = node.integers<2>("dilations");
-  block.depthwise.pad_value = node.integer("pad_value");
-  block.depthwise.group = channels;
-  block.pointwise.channels = channels;
-  block.depthwise_unit = {read_residual(node, "depthwise_residual"),
-                          read_flag(node, "depthwise_rectify")};
-  block.pointwise_unit = {read_residual(node, "pointwise_residual"),
-                          read_flag(node, "pointwise_rectify")};
+  block.depthwise = read_sign_conv_attributes(source);
+  block.pointwise.channels = source.integer("channels");
+  block.depthwise.group = block.pointwise.channels;
+  block.depthwise.planes = depthwise_dims.size() == 3 ? 2 : 1;
+  block.pointwise.planes = pointwise_dims.size() == 3 ? 2 : 1;
+  block.filters = pointwise_dims[pointwise_dims.size() - 2];
+  block.depthwise_unit = read_unit(source, "depthwise");
+  block.pointwise_unit = read_unit(source, "pointwise");
+  source.require(check_separable_block(block));
+
+  std::int64_t filters = 0;
+  source.require(
+      of_unit("point-wise", check_packed_shape(block.pointwise, pointwise_dims, &filters)));
+  source.require(
+      of_unit("depth-wise", check_packed_shape(block.depthwise, depthwise_dims, &filters)));
+  if (filters != block.depthwise.group) {
+    source.require(Status::failure("the depth-wise unit: the packed weights have " +
+                                   std::to_string(filters) +
+                                   " filters, expected one for each of the " +
+                                   std::to_string(block.depthwise.group) + " channels"));
+  }
   return block;
 }
 
-std::optional<SeparableBlockAttributes> infer_attributes(const ShapeInference& inference) {
-  const auto channels = inference.integer("channels");
-  const auto kernel_shape = inference.integers<2>("kernel_shape");
-  const auto strides = inference.integers<2>("strides");
-  const auto pads = inference.integers<4>("pads");
-  const auto dilations = inference.integers<2>("dilations");
-  const std::vector<std::int64_t> packed = inference.input_dims(kPointwiseWeight);
-  if (!channels || !kernel_shape || !strides || !pads || !dilations || packed.size() < 2) {
-    return std::nullopt;
-  }
-  SeparableBlockAttributes block;
-  block.depthwise.kernel_shape = *kernel_shape;
-  block.depthwise.strides = *strides;
-  block.depthwise.pads = *pads;
-  block.depthwise.dilations = *dilations;
-  block.depthwise.group = *channels;
-  block.pointwise.channels = *channels;
-  block.filters = packed[packed.size() - 2];
-  return block;
+ConstantTensor packed_weights(const Node& node, std::size_t input, const char* name) {
+  node.require_type(input, name, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
+  return node.constant(input, name);
 }
 
 UnitConstants pointers(const std::array<std::vector<float>, 7>& constants) noexcept {
@@ -101,35 +108,21 @@ std::array<std::vector<float>, 7> load_constants(const Node& node, std::size_t f
 }  // namespace
 
 SeparableBlock::SeparableBlock(const OrtApi& api, const OrtKernelInfo* info, const Node& node)
-    : api_(api), allocator_(api, info), label_(node.label()), attributes_(read_attributes(node)) {
+    : api_(api), allocator_(api, info), label_(node.label()) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
-  const char* depthwise_name = "the packed depth-wise weights";
-  const char* pointwise_name = "the packed point-wise weights";
-  node.require_type(kDepthwiseWeight, depthwise_name, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
-  node.require_type(kPointwiseWeight, pointwise_name, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
-  const ConstantTensor depthwise = node.constant(kDepthwiseWeight, depthwise_name);
-  const ConstantTensor pointwise = node.constant(kPointwiseWeight, pointwise_name);
-  attributes_.depthwise.planes = planes_of(depthwise.dims);
-  attributes_.pointwise.planes = planes_of(pointwise.dims);
+  const ConstantTensor depthwise =
+      packed_weights(node, kDepthwiseWeight, "the packed depth-wise weights");
+  const ConstantTensor pointwise =
+      packed_weights(node, kPointwiseWeight, "the packed point-wise weights");
+  attributes_ = read_attributes(node, depthwise.dims, pointwise.dims);
 
   const std::int64_t channels = attributes_.pointwise.channels;
-  std::int64_t depthwise_filters = 0;
-  label_.require(check_packed_shape(attributes_.depthwise, depthwise.dims, &depthwise_filters));
-  if (depthwise_filters != channels) {
-    label_.fail("the depth-wise weights have " + std::to_string(depthwise_filters) +
-                " filters, expected one for each of the " + std::to_string(channels) + " channels");
-  }
-  label_.require(check_packed_shape(attributes_.pointwise, pointwise.dims, &attributes_.filters));
-  label_.require(check_separable_block(attributes_));
-
-  depthwise_weights_ =
-      load_packed_weights(label_, depthwise, attributes_.depthwise, &depthwise_filters);
-  pointwise_weights_ =
-      load_packed_weights(label_, pointwise, attributes_.pointwise, &attributes_.filters);
+  const std::int64_t filters = attributes_.filters;
+  depthwise_weights_ = load_packed_weights(depthwise, attributes_.depthwise, channels);
+  pointwise_weights_ = load_packed_weights(pointwise, attributes_.pointwise, filters);
   depthwise_constants_ =
       load_constants(node, kDepthwiseWeight + 1, "depthwise", channels, channels);
-  pointwise_constants_ =
-      load_constants(node, kPointwiseWeight + 1, "pointwise", channels, attributes_.filters);
+  pointwise_constants_ = load_constants(node, kPointwiseWeight + 1, "pointwise", channels, filters);
 }
 
 SeparableBlockWeights SeparableBlock::weights() const noexcept {
@@ -148,16 +141,11 @@ void SeparableBlock::compute(OrtKernelContext* context) const {
   const SeparableBlockWeights block_weights = weights();
   const float* x = run.input(0);
   const std::int64_t rows = geometry.pointwise.output[0] * geometry.pointwise.output[1];
-  const std::int64_t lane_bytes =
-      round_to_cache_line(kernels.separable_block_scratch_bytes(geometry));
+  const std::int64_t scratch_bytes = kernels.separable_block_scratch_bytes(geometry);
   const std::int64_t lane_count = RowLanes::useful_count(rows);
-  const ScratchMemory scratch =
-      allocator_.allocate(static_cast<std::size_t>(lane_count * lane_bytes));
-  if (scratch.data() == nullptr) {
-    label_.fail("the rows between the units take " + std::to_string(lane_count * lane_bytes) +
-                " bytes, more than there is memory; use a smaller input");
-  }
-  RowLanes lanes(scratch.data(), lane_bytes, lane_count);
+  const ScratchMemory scratch = allocator_.allocate(RowLanes::bytes(scratch_bytes, lane_count),
+                                                    label_, "the rows between the units");
+  RowLanes lanes(scratch.data(), scratch_bytes, lane_count);
   run.for_each_row(rows, [&](std::int64_t row) noexcept {
     lanes.run(row, [&](std::byte* memory, bool resumes) noexcept {
       kernels.separable_block_rows(geometry, block_weights, x, y, memory, resumes, row, row + 1);
@@ -166,12 +154,11 @@ void SeparableBlock::compute(OrtKernelContext* context) const {
 }
 
 void SeparableBlock::infer_shape(ShapeInference& inference) {
-  const std::optional<SeparableBlockAttributes> attributes = infer_attributes(inference);
+  const SeparableBlockAttributes attributes = read_attributes(
+      inference, inference.input_dims(kDepthwiseWeight), inference.input_dims(kPointwiseWeight));
   SeparableBlockGeometry geometry;
-  if (attributes && check_separable_block(*attributes).ok() &&
-      make_separable_block_geometry(*attributes, inference.input_dims(0), &geometry).ok()) {
-    inference.set_output(geometry.pointwise.output);
-  }
+  inference.require(make_separable_block_geometry(attributes, inference.input_dims(0), &geometry));
+  inference.set_output(geometry.pointwise.output);
 }
 
 }  // namespace bdnet::ort

@@ -1,6 +1,7 @@
 #include "shape_inference.h"
 
 #include <memory>
+#include <string>
 
 #include "failure.h"
 #include "node.h"
@@ -25,7 +26,7 @@ const OrtTensorTypeAndShapeInfo* input_info(const OrtApi& api, const OrtShapeInf
 
 }  // namespace
 
-bool ShapeInference::read(const char* attribute, OrtOpAttrType type, void* values,
+void ShapeInference::read(const char* attribute, OrtOpAttrType type, void* values,
                           std::size_t bytes) const {
   const OrtOpAttr* found = nullptr;
   std::size_t size = 0;
@@ -33,14 +34,14 @@ bool ShapeInference::read(const char* attribute, OrtOpAttrType type, void* value
   if (status == nullptr) status = api_.ReadOpAttr(found, type, values, bytes, &size);
   if (status != nullptr) {
     api_.ReleaseStatus(status);
-    return false;
+    throw UnknownShape();
   }
-  return size == bytes;
+  if (size != bytes) throw UnknownShape();
 }
 
-std::optional<std::int64_t> ShapeInference::integer(const char* attribute) const {
+std::int64_t ShapeInference::integer(const char* attribute) const {
   std::int64_t value = 0;
-  if (!read(attribute, ORT_OP_ATTR_INT, &value, sizeof(value))) return std::nullopt;
+  read(attribute, ORT_OP_ATTR_INT, &value, sizeof(value));
   return value;
 }
 
@@ -49,7 +50,7 @@ std::vector<std::int64_t> ShapeInference::input_dims(std::size_t index) const {
   std::vector<std::int64_t> dims = read_dims(api_, info);
   if (!dims.empty() && dims[0] < 0 && !batch_symbol(api_, info, dims.size()).empty()) dims[0] = 0;
   for (const std::int64_t dim : dims) {
-    if (dim < 0) return {};
+    if (dim < 0) throw UnknownShape();
   }
   return dims;
 }

@@ -1,44 +1,21 @@
 #include "sign_conv_op.h"
 
-#include <optional>
-#include <string>
-
 #include "bdnet/dispatch.h"
+#include "conv_attributes.h"
 #include "packed_weights.h"
 
 namespace bdnet::ort {
 namespace {
 
-ConvAttributes read_attributes(const Node& node, int planes) {
-  require_packing_version(node);
-  ConvAttributes attributes;
-  attributes.kernel_shape = node.integers<2>("kernel_shape");
-  attributes.strides = node.integers<2>("strides");
-  attributes.pads = node.integers<4>("pads");
-  attributes.dilations = node.integers<2>("dilations");
-  attributes.channels = node.integer("channels");
-  attributes.group = node.integer("group");
-  attributes.pad_value = node.integer("pad_value");
+template <typename Source>
+ConvAttributes read_attributes(const Source& source, int planes,
+                               const std::vector<std::int64_t>& weight_dims,
+                               std::int64_t* filters) {
+  ConvAttributes attributes = read_sign_conv_attributes(source);
+  attributes.channels = source.integer("channels");
+  attributes.group = source.integer("group");
   attributes.planes = planes;
-  return attributes;
-}
-
-std::optional<ConvAttributes> infer_attributes(const ShapeInference& inference, int planes) {
-  const auto kernel_shape = inference.integers<2>("kernel_shape");
-  const auto strides = inference.integers<2>("strides");
-  const auto pads = inference.integers<4>("pads");
-  const auto dilations = inference.integers<2>("dilations");
-  const auto channels = inference.integer("channels");
-  const auto group = inference.integer("group");
-  if (!kernel_shape || !strides || !pads || !dilations || !channels || !group) return std::nullopt;
-  ConvAttributes attributes;
-  attributes.kernel_shape = *kernel_shape;
-  attributes.strides = *strides;
-  attributes.pads = *pads;
-  attributes.dilations = *dilations;
-  attributes.channels = *channels;
-  attributes.group = *group;
-  attributes.planes = planes;
+  source.require(check_packed_shape(attributes, weight_dims, filters));
   return attributes;
 }
 
@@ -48,9 +25,9 @@ SignConv::SignConv(const OrtApi& api, const OrtKernelInfo* info, const Node& nod
     : api_(api), allocator_(api, info), label_(node.label()) {
   node.require_type(0, "the input", ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   node.require_type(1, "the packed weights", ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8);
-  attributes_ = read_attributes(node, planes);
-  tiled_weights_ =
-      load_packed_weights(label_, node.constant(1, "the packed weights"), attributes_, &filters_);
+  const ConstantTensor packed = node.constant(1, "the packed weights");
+  attributes_ = read_attributes(node, planes, packed.dims, &filters_);
+  tiled_weights_ = load_packed_weights(packed, attributes_, filters_);
 }
 
 void SignConv::compute(OrtKernelContext* context) const {
@@ -62,13 +39,9 @@ void SignConv::compute(OrtKernelContext* context) const {
 
   const Kernels& kernels = active_kernels();
   const float* x = run.input(0);
-  const auto bytes = static_cast<std::size_t>(kernels.sign_bytes(geometry));
-  const ScratchMemory scratch = allocator_.allocate(bytes);
+  const ScratchMemory scratch =
+      allocator_.allocate(kernels.sign_bytes(geometry), label_, "the signs of the padded input");
   std::byte* signs = scratch.data();
-  if (signs == nullptr) {
-    label_.fail("the signs of the padded input take " + std::to_string(bytes) +
-                " bytes, more than there is memory; use a smaller batch or input");
-  }
   run.for_each_row(geometry.input[0] * geometry.padded[0], [&](std::int64_t row) noexcept {
     kernels.binarise_rows(geometry, x, signs, row, row + 1);
   });
@@ -79,13 +52,12 @@ void SignConv::compute(OrtKernelContext* context) const {
 }
 
 void SignConv::infer_shape(ShapeInference& inference, int planes) {
-  const std::optional<ConvAttributes> attributes = infer_attributes(inference, planes);
   std::int64_t filters = 0;
+  const ConvAttributes attributes =
+      read_attributes(inference, planes, inference.input_dims(1), &filters);
   ConvGeometry geometry;
-  if (attributes && check_packed_shape(*attributes, inference.input_dims(1), &filters).ok() &&
-      make_conv_geometry(*attributes, filters, inference.input_dims(0), &geometry).ok()) {
-    inference.set_output(geometry.output);
-  }
+  inference.require(make_conv_geometry(attributes, filters, inference.input_dims(0), &geometry));
+  inference.set_output(geometry.output);
 }
 
 }  // namespace bdnet::ort

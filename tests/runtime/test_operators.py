@@ -510,8 +510,8 @@ def with_weights(model: Model, shape: tuple[int, ...], dtype: Any = np.uint8) ->
         ),
         (
             replace(TERNARY, constant_weights=False),
-            "the packed weights are computed or given at run time, expected an initialiser of the "
-            "graph",
+            "expected a constant of the graph for the packed weights, got a value that is computed "
+            "or given at run time",
         ),
         (
             changed(FLOAT_CONV, strides=[0, 1]),
@@ -527,7 +527,8 @@ def with_weights(model: Model, shape: tuple[int, ...], dtype: Any = np.uint8) ->
         ),
         (
             replace(FLOAT_CONV, constant_weights=False),
-            "the weights are computed or given at run time, expected an initialiser of the graph",
+            "expected a constant of the graph for the weights, got a value that is computed or "
+            "given at run time",
         ),
         (
             changed(POOL, kernel_shape=[2]),

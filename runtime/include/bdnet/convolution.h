@@ -11,6 +11,10 @@ namespace bdnet {
 // A tensor's shape: batch, height, width, channels.
 using Shape4 = std::array<std::int64_t, 4>;
 
+// The order of an input's dimensions: [N, H, W, C], or [N, C, H, W] as image files have it. A
+// geometry counts them as Shape4 does, either way.
+enum class Layout { kChannelsLast, kChannelsFirst };
+
 // What a convolution's node says about it. Pairs are (height, width).
 struct ConvAttributes {
   std::array<std::int64_t, 2> kernel_shape{1, 1};
@@ -53,9 +57,11 @@ Status check_packed_shape(const ConvAttributes& attributes, const std::vector<st
 // Checks the input's shape against attributes and filters that check_attributes() accepted, and
 // computes the geometry. The output's height (width likewise) is
 //   floor((height + top + bottom - dilation * (kernel - 1) - 1) / stride) + 1.
-// The batch may be empty; nothing else may. Messages call the weights what `weights` says.
+// The batch may be empty; nothing else may. Messages call the weights what `weights` says, and name
+// the input's dimensions in the order of `layout`, which is that of `input_dims`.
 Status make_conv_geometry(const ConvAttributes& attributes, std::int64_t filters,
                           const std::vector<std::int64_t>& input_dims, ConvGeometry* geometry,
-                          const char* weights = "the packed weights");
+                          const char* weights = "the packed weights",
+                          Layout layout = Layout::kChannelsLast);
 
 }  // namespace bdnet

@@ -18,8 +18,9 @@ struct PoolGeometry {
 };
 
 // Checks what does not depend on the input. The number of taps must be a float, hence the limit of
-// 2^24 on it.
-Status check_pool_kernel(const std::array<std::int64_t, 2>& kernel_shape);
+// 2^24 on it. Messages call the attribute what `attribute` says.
+Status check_pool_kernel(const std::array<std::int64_t, 2>& kernel_shape,
+                         const char* attribute = "kernel_shape");
 
 // Checks the input's shape, and computes the geometry; the output's height is
 // ceil(height / kernel height), its width likewise. The batch may be empty; nothing else may.
