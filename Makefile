@@ -6,8 +6,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.cmake' \
-	-o -name CMakeLists.txt -o -name '*.map')
+CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.inc' \
+	-o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.map')
 
 .PHONY: demo test bench format
 

@@ -16,7 +16,7 @@ def test_a_processor_without_avx2_runs_the_reference() -> None:
     """qemu ends the process at the first instruction that a Nehalem of 2008 lacks."""
     if platform.machine() != "x86_64":
         pytest.skip(f"the C++ tests are built for {platform.machine()}, not x86-64")
-    build(BUILD, "bdnet_cpp_tests", "-DBDNET_BUILD_TESTS=ON")
+    build(BUILD, "bdnet_cpp_tests", "-DBDNET_BUILD_TESTS=ON", "-DBDNET_BUILD_BENCHMARKS=OFF")
     require(QEMU, "qemu-user-static")
     program = BUILD / "tests" / "cpp" / "bdnet_cpp_tests"
     chosen = "Dispatch*:Packing*:ReferenceKernels*:Isa/*ManyChannels*"
