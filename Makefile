@@ -1,14 +1,15 @@
 # make demo   sets everything up and runs the main job on real images
 # make test   sets everything up and runs every test
+# make bench  times every kernel; BENCH holds options of Google Benchmark, which it needs
 # make format formats Python and C++
 # Everything lives in .venv and .cache; delete them to begin again.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.cmake' \
+CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.cmake' \
 	-o -name CMakeLists.txt -o -name '*.map')
 
-.PHONY: demo test format
+.PHONY: demo test bench format
 
 demo: .venv/installed
 	$(BIN)/bdnet-export demo
@@ -16,10 +17,15 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 
+bench:
+	cmake -S . -B .cache/bench -DBDNET_BUILD_BENCHMARKS=ON
+	cmake --build .cache/bench --target bdnet_benchmark_kernels --parallel
+	.cache/bench/benchmarks/bdnet_benchmark_kernels $(BENCH)
+
 format: .venv/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	$(BIN)/clang-format -i $(filter %.cpp %.h,$(CPP))
+	$(BIN)/clang-format -i $(filter %.cpp %.h %.inc,$(CPP))
 
 # Editable: Python changes are seen at once, C++ changes when this rule runs again.
 .venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(CPP)

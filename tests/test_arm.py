@@ -26,7 +26,7 @@ def test_cpp_under_qemu(built: None, processor: str) -> None:
     require(QEMU, "qemu-user-static")
     program = BUILD / "tests" / "cpp" / "bdnet_cpp_tests"
     # Emulation is slow, and the reference against itself has been seen on the machine that builds.
-    tested = run(QEMU, "-cpu", processor, program, "--gtest_filter=-Isa/*/reference")
+    tested = run(QEMU, "-cpu", processor, program, "--gtest_filter=-Isa/*/reference*")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert re.search(r"\[       OK \] Isa/.*/neon", tested.stdout), tested.stdout
 

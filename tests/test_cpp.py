@@ -1,15 +1,19 @@
-"""Builds the C++ tests and runs them: packing, geometry and every table of kernels.
+"""Builds the C++ tests and runs them: packing, geometry and every kernel of every table.
 
-Then looks into the objects for instructions in places where any processor comes by.
+Then looks into the objects for instructions in places where any processor comes by, and sees that
+the benchmark times every kernel.
 """
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 
 import pytest
 
+import bdnet_runtime
+from support import kernel_table
 from support.cpp_build import ROOT, build, inspect, require, run
 
 BUILD = ROOT / ".cache" / "cpp-tests"
@@ -20,7 +24,7 @@ KERNELS = BUILD / "runtime" / "libbdnet_kernels.a"
 def built() -> None:
     """The C++ tests, built into BUILD."""
     require("c++", "g++")
-    build(BUILD, "bdnet_cpp_tests", "-DBDNET_BUILD_TESTS=ON")
+    build(BUILD, "bdnet_cpp_tests", "-DBDNET_BUILD_TESTS=ON", "-DBDNET_BUILD_BENCHMARKS=OFF")
 
 
 def test_cpp(built: None) -> None:
@@ -55,3 +59,21 @@ def test_the_files_of_an_instruction_set_share_no_function_with_others(built: No
         weak = re.findall(r"^[0-9a-f]+ [VvWwu] (.*)$", text, re.MULTILINE)
         # A pointer of the C++ library's own, no code.
         assert set(weak) <= {"DW.ref.__gxx_personality_v0"}, name
+
+
+def test_the_benchmark_times_every_kernel_of_every_instruction_set() -> None:
+    require("c++", "g++")
+    target = "bdnet_benchmark_kernels"
+    build(BUILD, target, "-DBDNET_BUILD_TESTS=OFF", "-DBDNET_BUILD_BENCHMARKS=ON")
+    options = ("--benchmark_min_time=0.001", "--benchmark_format=json")
+    done = run(BUILD / "benchmarks" / target, *options)
+    assert done.returncode == 0, done.stderr
+    timed = json.loads(done.stdout)["benchmarks"]
+    pairs = {tuple(benchmark["name"].split("/")[:2]) for benchmark in timed}
+    isas = {isa for _, isa in pairs}
+    assert pairs == {(kernel, isa) for kernel in kernel_table.kernels() for isa in isas}
+    assert {"reference", bdnet_runtime.info()["isa"]} <= isas <= kernel_table.instruction_sets()
+    for benchmark in timed:
+        rate = benchmark.get("GMAC/s") or benchmark.get("GB/s")
+        assert rate, benchmark["name"]
+        assert benchmark["%ceiling"], benchmark["name"]

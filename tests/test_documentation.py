@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support import kernel_table
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -49,6 +51,7 @@ def test_every_table_of_kernels_can_be_compared_with() -> None:
     page = (ROOT / "docs/performance.md").read_text()
     (table,) = re.findall(r"^\| `isa` \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(ISAS)
+    assert kernel_table.instruction_sets() == set(ISAS)
 
 
 def test_the_readme_uses_options_that_exist() -> None:

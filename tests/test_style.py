@@ -36,7 +36,7 @@ def test_clang_format() -> None:
         str(path)
         for folder in ("runtime", "tests/cpp", "benchmarks")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in (".cpp", ".h")
+        if path.suffix in (".cpp", ".h", ".inc")
     ]
     assert len(sources) > 10
     run("clang-format", "--dry-run", "--Werror", *sources)

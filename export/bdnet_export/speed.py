@@ -24,7 +24,7 @@ from bdnet_export.twins import float_twin, int8_twin
 from bdnet_runtime.benchmark import BenchmarkOptions
 
 FP32, INT8, NO_LIBRARY = "fp32", "int8", "no-library"
-ISAS = ("reference", "avx2", "neon")
+ISAS = ("reference", "avx2", "avx512", "neon")
 """The kernels that builds of the library can have; this processor may not run all of them."""
 
 MODEL = "model"

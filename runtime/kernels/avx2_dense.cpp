@@ -15,16 +15,16 @@
 // The bits that differ are counted by look-up, four at a time: an activation's nibble chooses a row
 // of the table, the weights' nibbles of 32 filters choose its columns, all at once (vpshufb).
 //
-//     weights, filter  0  1  2 ... 31        one byte each: two nibbles
+//     weights, filter  0  1  2 ... 31        one nibble each, in a byte
 //     row of nibble a  popcount(a ^ 0), popcount(a ^ 1), ... popcount(a ^ 15)
 //     vpshufb          32 counts of 0 to 4, added to 32 bytes
 //
-// A byte of weights adds at most 8, so the bytes are widened every 31.
+// A nibble adds at most 4, so the bytes are widened every 63.
 namespace bdnet::avx2 {
 namespace {
 
-constexpr std::int64_t kBytesPerSum = 255 / 8;
-constexpr std::int64_t kSumsPerWord = 65535 / (8 * kBytesPerSum);
+constexpr std::int64_t kNibblesPerSum = 255 / 4;
+constexpr std::int64_t kSumsPerWord = 65535 / (4 * kNibblesPerSum);
 
 struct CountTable {
   alignas(64) std::uint8_t rows[16][32];
@@ -65,25 +65,18 @@ struct Counts {
     });
   }
 
-  // Counts `length` bytes of weights, at most kBytesPerSum since the last widening.
+  // Counts `length` nibbles of weights, at most kNibblesPerSum since the last widening.
   void count(const std::uint8_t* const (&codes)[P], const std::uint8_t* filters,
              std::int64_t tile_step, std::int64_t length) noexcept {
-    const __m256i nibble = _mm256_set1_epi8(15);
-    for (std::int64_t byte = 0; byte < length; ++byte) {
-      __m256i low[V];
-      __m256i high[V];
+    for (std::int64_t nibble = 0; nibble < length; ++nibble) {
+      __m256i weights[V];
       unroll<V>([&](int v) noexcept {
-        const __m256i weights =
-            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_step));
-        low[v] = _mm256_and_si256(weights, nibble);
-        high[v] = _mm256_and_si256(_mm256_srli_epi16(weights, 4), nibble);
+        weights[v] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(filters + v * tile_step));
       });
       unroll<P>([&](int p) noexcept {
-        const __m256i low_row = table_row(codes[p][2 * byte]);
-        const __m256i high_row = table_row(codes[p][2 * byte + 1]);
+        const __m256i row = table_row(codes[p][nibble]);
         unroll<V>([&](int v) noexcept {
-          bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(low_row, low[v]));
-          bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(high_row, high[v]));
+          bytes[p][v] = _mm256_add_epi8(bytes[p][v], _mm256_shuffle_epi8(row, weights[v]));
         });
       });
       filters += kFilterTile;
@@ -134,7 +127,7 @@ template <int P, int V>
 void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
   const std::uint8_t* filters = tile.filters + first / kFilterTile * tile.filter_tile_step;
   Counts<P, V> counts;
-  std::int64_t bytes_left = kBytesPerSum;
+  std::int64_t nibbles_left = kNibblesPerSum;
   std::int64_t sums_left = kSumsPerWord;
   bool resumed = false;
   for (std::int64_t ky = 0; ky < tile.kernel_height; ++ky) {
@@ -145,16 +138,16 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
         for (int p = 0; p < P; ++p) {
           codes[p] = tile.codes[p] + ky * tile.row_step + kx * tile.column_step;
         }
-        for (std::int64_t byte = 0; byte < tile.words;) {
-          const std::int64_t length = least(tile.words - byte, bytes_left);
+        for (std::int64_t word = 0; word < tile.words;) {
+          const std::int64_t length = least(tile.words - word, nibbles_left);
           counts.count(codes, at, tile.filter_tile_step, length);
           at += length * kFilterTile;
           for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
-          byte += length;
-          bytes_left -= length;
-          if (bytes_left > 0) continue;
+          word += length;
+          nibbles_left -= length;
+          if (nibbles_left > 0) continue;
           counts.widen();
-          bytes_left = kBytesPerSum;
+          nibbles_left = kNibblesPerSum;
           if (--sums_left > 0) continue;
           subtract_counts(tile, first, counts, resumed);
           resumed = true;
@@ -188,20 +181,20 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
   const std::int64_t tile_step = row.planes * row.words * kFilterTile;
   const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
   Counts<P, V> counts;
-  std::int64_t bytes_left = kBytesPerSum;
+  std::int64_t nibbles_left = kNibblesPerSum;
   for (std::int64_t plane = 0; plane < row.planes; ++plane) {
     const std::uint8_t* codes[P];
     for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
-    for (std::int64_t byte = 0; byte < row.words;) {
-      const std::int64_t length = least(row.words - byte, bytes_left);
+    for (std::int64_t word = 0; word < row.words;) {
+      const std::int64_t length = least(row.words - word, nibbles_left);
       counts.count(codes, filters, tile_step, length);
       filters += length * kFilterTile;
       for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
-      byte += length;
-      bytes_left -= length;
-      if (bytes_left > 0) continue;
+      word += length;
+      nibbles_left -= length;
+      if (nibbles_left > 0) continue;
       counts.widen();
-      bytes_left = kBytesPerSum;
+      nibbles_left = kNibblesPerSum;
     }
   }
   counts.widen();

@@ -9,6 +9,7 @@ namespace bdnet::avx512 {
 namespace {
 
 struct Codes {
+  static constexpr std::int64_t kWordChannels = 32;
   static constexpr std::int64_t kWordBytes = 4;
   static constexpr std::int64_t kCodeBytes = 4;
 

@@ -8,36 +8,17 @@ namespace {
 // Compiled for the baseline of the architecture: this file runs on every processor.
 std::vector<const Kernels*> find_available_kernels() {
   std::vector<const Kernels*> found;
-  // These ask the operating system too: without its support for the wider registers they are not
-  // there.
-#ifdef BDNET_HAS_AVX512
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512vpopcntdq")) {
-    found.push_back(&avx512_kernels());
-  }
-#endif
-#ifdef BDNET_HAS_AVX2
-  if (__builtin_cpu_supports("avx2")) found.push_back(&avx2_kernels());
-#endif
-#ifdef BDNET_HAS_NEON
-  found.push_back(&neon_kernels());
-#endif
+#define BDNET_INSTRUCTION_SET(name, runs, because) \
+  if (runs) found.push_back(&name##_kernels());
+#include "bdnet/kernels.inc"
   found.push_back(&reference_kernels());
   return found;
 }
 
-std::string why_fastest(const Kernels& kernels) {
-#ifdef BDNET_HAS_AVX512
-  if (&kernels == &avx512_kernels()) return "chosen: the processor has AVX-512 with VPOPCNTDQ";
-#endif
-#ifdef BDNET_HAS_AVX2
-  if (&kernels == &avx2_kernels()) return "chosen: the processor has AVX2";
-#endif
-#ifdef BDNET_HAS_NEON
-  if (&kernels == &neon_kernels()) return "chosen: every 64-bit ARM processor has NEON";
-#endif
-  static_cast<void>(kernels);
+std::string why_fastest([[maybe_unused]] const Kernels& kernels) {
+#define BDNET_INSTRUCTION_SET(name, runs, because) \
+  if (&kernels == &name##_kernels()) return "chosen: " because;
+#include "bdnet/kernels.inc"
   return "chosen: there are no faster kernels for this processor";
 }
 

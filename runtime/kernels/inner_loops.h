@@ -130,10 +130,12 @@ struct PointwiseRow {
 struct InnerLoops {
   const char* isa;
 
-  // Dense convolutions, and the point-wise unit: a filter's bits are cut into words of word_bytes
-  // bytes, filter_tile filters are tiled side by side, [words, filter_tile, word_bytes]; an
-  // activation's signs for one such word are a code of code_bytes bytes. Bits past the last channel
-  // are 0 in both.
+  // Dense convolutions, and the point-wise unit: a filter's bits are cut into words of
+  // word_channels bits, each in word_bytes bytes, and those of filter_tile filters stand side by
+  // side: [words, filter_tile, word_bytes]. An activation's signs for one such word are a code of
+  // code_bytes bytes. There are words for a multiple of eight channels; bits past the last are 0 in
+  // both.
+  std::int64_t word_channels;
   std::int64_t word_bytes;
   std::int64_t filter_tile;
   std::int64_t code_bytes;
@@ -156,20 +158,10 @@ struct InnerLoops {
   void (*average_row)(const PoolRow& row) noexcept;
 };
 
-#ifdef BDNET_HAS_AVX512
-namespace avx512 {
-extern const InnerLoops kInnerLoops;
-}
-#endif
-#ifdef BDNET_HAS_AVX2
-namespace avx2 {
-extern const InnerLoops kInnerLoops;
-}
-#endif
-#ifdef BDNET_HAS_NEON
-namespace neon {
-extern const InnerLoops kInnerLoops;
-}
-#endif
+#define BDNET_INSTRUCTION_SET(name, runs, because) \
+  namespace name {                                 \
+  extern const InnerLoops kInnerLoops;             \
+  }
+#include "bdnet/kernels.inc"
 
 }  // namespace bdnet

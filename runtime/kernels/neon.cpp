@@ -4,9 +4,8 @@
 namespace bdnet::neon {
 
 const InnerLoops kInnerLoops{
-    "neon",           Codes::kWordBytes, kFilterTile,        Codes::kCodeBytes,
-    kChannelTile,     encode_signs,      binarise,           dense_tile,
-    depthwise_row,    depthwise_sums,    depthwise_epilogue, pointwise_row,
-    ordered_conv_row, average_row};
+    "neon",         Codes::kWordChannels, Codes::kWordBytes, kFilterTile,      Codes::kCodeBytes,
+    kChannelTile,   encode_signs,         binarise,          dense_tile,       depthwise_row,
+    depthwise_sums, depthwise_epilogue,   pointwise_row,     ordered_conv_row, average_row};
 
 }  // namespace bdnet::neon

@@ -8,6 +8,7 @@ namespace bdnet::neon {
 namespace {
 
 struct Codes {
+  static constexpr std::int64_t kWordChannels = 8;
   static constexpr std::int64_t kWordBytes = 1;
   static constexpr std::int64_t kCodeBytes = 1;
 

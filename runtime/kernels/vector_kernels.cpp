@@ -36,7 +36,7 @@ std::int64_t round_up(std::int64_t count, std::int64_t multiple) noexcept {
 }
 
 std::int64_t words_of(const InnerLoops& loops, std::int64_t channels) noexcept {
-  return (channels + 8 * loops.word_bytes - 1) / (8 * loops.word_bytes);
+  return round_up(channels, std::max<std::int64_t>(8, loops.word_channels)) / loops.word_channels;
 }
 
 // Bytes of codes of one group of one pixel.
@@ -105,9 +105,8 @@ void tile_dense(const InnerLoops& loops, const ConvAttributes& attributes,
       for (int plane = 0; plane < attributes.planes; ++plane, out += words * word_step) {
         for (std::int64_t c = 0; c < attributes.channels; ++c) {
           if (!bit_in_plane(filters[c], plane > 0)) continue;
-          const std::int64_t byte = c / 8;
-          out[byte / loops.word_bytes * word_step + byte % loops.word_bytes] |= std::byte{1}
-                                                                                << (c % 8);
+          const std::int64_t bit = c % loops.word_channels;
+          out[c / loops.word_channels * word_step + bit / 8] |= std::byte{1} << (bit % 8);
         }
       }
     }
@@ -159,7 +158,8 @@ void encode_row(const InnerLoops& loops, const ConvGeometry& geometry, const flo
                 std::uint8_t* codes) noexcept {
   const std::int64_t width = geometry.input[2];
   const std::int64_t channels = geometry.attributes.channels;
-  if (channels % (8 * loops.word_bytes) == 0) {  // no word holds parts of two groups
+  if (channels % std::max<std::int64_t>(8, loops.word_channels) ==
+      0) {  // no word holds parts of two groups
     loops.encode_signs(x, width * geometry.input[3], codes);
     return;
   }
@@ -610,14 +610,8 @@ const Kernels& vector_kernels() noexcept {
 
 }  // namespace
 
-#ifdef BDNET_HAS_AVX512
-const Kernels& avx512_kernels() noexcept { return vector_kernels<avx512::kInnerLoops>(); }
-#endif
-#ifdef BDNET_HAS_AVX2
-const Kernels& avx2_kernels() noexcept { return vector_kernels<avx2::kInnerLoops>(); }
-#endif
-#ifdef BDNET_HAS_NEON
-const Kernels& neon_kernels() noexcept { return vector_kernels<neon::kInnerLoops>(); }
-#endif
+#define BDNET_INSTRUCTION_SET(name, runs, because) \
+  const Kernels& name##_kernels() noexcept { return vector_kernels<name::kInnerLoops>(); }
+#include "bdnet/kernels.inc"
 
 }  // namespace bdnet

@@ -1,18 +1,28 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
-#include "bdnet/kernels.h"
+#include "bdnet/dispatch.h"
 #include "guarded_buffer.h"
 
 // Kernels run as the adapter runs them, on buffers that they must not leave.
+
+// The parameters of a test that runs once for each instruction set, and their names.
+inline auto every_isa() { return testing::ValuesIn(bdnet::available_kernels()); }
+inline std::string isa_of(const testing::TestParamInfo<const bdnet::Kernels*>& info) {
+  return info.param->isa;
+}
 
 inline std::size_t count(const bdnet::Shape4& shape) {
   return static_cast<std::size_t>(shape[0] * shape[1] * shape[2] * shape[3]);
@@ -52,13 +62,16 @@ void run_in_parts(std::int64_t rows, const Rows& run) {
 inline std::vector<float> run_sign_conv(const bdnet::Kernels& kernels,
                                         const bdnet::ConvGeometry& geometry,
                                         const std::vector<float>& x,
-                                        const std::vector<bdnet::Sign>& weights) {
-  const GuardedBuffer<float> input(x);
-  const GuardedBuffer<bdnet::Sign> filters(weights);
+                                        const std::vector<bdnet::Sign>& weights,
+                                        Placement placement = Placement::kBeforeGuard) {
+  const GuardedBuffer<float> input(x, placement);
+  const GuardedBuffer<bdnet::Sign> filters(weights, placement);
   const GuardedBuffer<std::byte> tiled(
-      static_cast<std::size_t>(kernels.tiled_bytes(geometry.attributes, geometry.filters)));
-  const GuardedBuffer<std::byte> signs(static_cast<std::size_t>(kernels.sign_bytes(geometry)));
-  const GuardedBuffer<float> y(count(geometry.output));
+      static_cast<std::size_t>(kernels.tiled_bytes(geometry.attributes, geometry.filters)),
+      placement);
+  const GuardedBuffer<std::byte> signs(static_cast<std::size_t>(kernels.sign_bytes(geometry)),
+                                       placement);
+  const GuardedBuffer<float> y(count(geometry.output), placement);
   tiled.fill(std::byte{99});
   signs.fill(std::byte{99});
   y.fill(99.0f);
@@ -75,10 +88,11 @@ inline std::vector<float> run_sign_conv(const bdnet::Kernels& kernels,
 inline std::vector<float> run_ordered_conv(const bdnet::Kernels& kernels,
                                            const bdnet::ConvGeometry& geometry,
                                            const std::vector<float>& x,
-                                           const std::vector<float>& weight) {
-  const GuardedBuffer<float> input(x);
-  const GuardedBuffer<float> filters(weight);
-  const GuardedBuffer<float> y(count(geometry.output));
+                                           const std::vector<float>& weight,
+                                           Placement placement = Placement::kBeforeGuard) {
+  const GuardedBuffer<float> input(x, placement);
+  const GuardedBuffer<float> filters(weight, placement);
+  const GuardedBuffer<float> y(count(geometry.output), placement);
   y.fill(99.0f);
   run_in_parts(geometry.output[0] * geometry.output[1], [&](std::int64_t begin, std::int64_t end) {
     kernels.ordered_conv_rows(geometry, input.data(), filters.data(), y.data(), begin, end);
@@ -88,9 +102,10 @@ inline std::vector<float> run_ordered_conv(const bdnet::Kernels& kernels,
 
 inline std::vector<float> run_average_pool(const bdnet::Kernels& kernels,
                                            const bdnet::PoolGeometry& geometry,
-                                           const std::vector<float>& x) {
-  const GuardedBuffer<float> input(x);
-  const GuardedBuffer<float> y(count(geometry.output));
+                                           const std::vector<float>& x,
+                                           Placement placement = Placement::kBeforeGuard) {
+  const GuardedBuffer<float> input(x, placement);
+  const GuardedBuffer<float> y(count(geometry.output), placement);
   y.fill(99.0f);
   run_in_parts(geometry.output[0] * geometry.output[1], [&](std::int64_t begin, std::int64_t end) {
     kernels.ordered_average_pool_rows(geometry, input.data(), y.data(), begin, end);
@@ -98,17 +113,22 @@ inline std::vector<float> run_average_pool(const bdnet::Kernels& kernels,
   return y.values();
 }
 
+// A stem's constants; see Kernels::ordered_stem_rows.
+struct StemData {
+  std::vector<float> weight;
+  std::vector<float> bn_mul;
+  std::vector<float> bn_add;
+};
+
 inline std::vector<float> run_ordered_stem(const bdnet::Kernels& kernels,
                                            const bdnet::ConvGeometry& geometry,
-                                           const std::vector<float>& image,
-                                           const std::vector<float>& weight,
-                                           const std::vector<float>& bn_mul,
-                                           const std::vector<float>& bn_add) {
-  const GuardedBuffer<float> input(image);
-  const GuardedBuffer<float> filters(weight);
-  const GuardedBuffer<float> mul(bn_mul);
-  const GuardedBuffer<float> add(bn_add);
-  const GuardedBuffer<float> y(count(geometry.output));
+                                           const std::vector<float>& image, const StemData& data,
+                                           Placement placement) {
+  const GuardedBuffer<float> input(image, placement);
+  const GuardedBuffer<float> filters(data.weight, placement);
+  const GuardedBuffer<float> mul(data.bn_mul, placement);
+  const GuardedBuffer<float> add(data.bn_add, placement);
+  const GuardedBuffer<float> y(count(geometry.output), placement);
   y.fill(99.0f);
   run_in_parts(geometry.output[0] * geometry.output[1], [&](std::int64_t begin, std::int64_t end) {
     kernels.ordered_stem_rows(geometry, input.data(), filters.data(), mul.data(), add.data(),
@@ -126,66 +146,62 @@ struct BlockData {
   std::vector<std::vector<float>> pointwise_constants;
 };
 
-// Memory as the adapter gives it: the end is guarded, the beginning on a cache line.
-class AlignedGuardedBytes {
+// A unit's constants in buffers of their own.
+class GuardedConstants {
  public:
-  explicit AlignedGuardedBytes(std::int64_t bytes)
-      : buffer_((static_cast<std::size_t>(bytes) + 63) / 64 * 64) {
-    buffer_.fill(std::byte{99});
+  GuardedConstants(const std::vector<std::vector<float>>& constants, Placement placement) {
+    for (const std::vector<float>& values : constants) {
+      buffers_.push_back(std::make_unique<GuardedBuffer<float>>(values, placement));
+    }
   }
-  std::byte* data() const noexcept { return buffer_.data(); }
+
+  bdnet::UnitConstants pointers() const {
+    return {buffers_[0]->data(), buffers_[1]->data(), buffers_[2]->data(), buffers_[3]->data(),
+            buffers_[4]->data(), buffers_[5]->data(), buffers_[6]->data()};
+  }
 
  private:
-  GuardedBuffer<std::byte> buffer_;
+  std::vector<std::unique_ptr<GuardedBuffer<float>>> buffers_;
 };
 
-inline std::vector<GuardedBuffer<float>*> guard(
-    const std::vector<std::vector<float>>& constants,
-    std::vector<std::unique_ptr<GuardedBuffer<float>>>& owner) {
-  std::vector<GuardedBuffer<float>*> guarded;
-  for (const std::vector<float>& values : constants) {
-    owner.push_back(std::make_unique<GuardedBuffer<float>>(values));
-    guarded.push_back(owner.back().get());
-  }
-  return guarded;
-}
-
-inline bdnet::UnitConstants unit_constants(const std::vector<GuardedBuffer<float>*>& all) {
-  return {all[0]->data(), all[1]->data(), all[2]->data(), all[3]->data(),
-          all[4]->data(), all[5]->data(), all[6]->data()};
-}
-
-// In parts as two threads would, one of them row by row with what the row before has left.
+// In parts as two threads would, the later one first: each begins with nothing in its scratch
+// memory and goes on with what the rows before have left there, one by one or several at a time.
 inline std::vector<float> run_separable_block(const bdnet::Kernels& kernels,
                                               const bdnet::SeparableBlockGeometry& geometry,
-                                              const std::vector<float>& x, const BlockData& data) {
+                                              const std::vector<float>& x, const BlockData& data,
+                                              Placement placement) {
   const bdnet::ConvGeometry& depthwise = geometry.depthwise;
   const bdnet::ConvGeometry& pointwise = geometry.pointwise;
-  const GuardedBuffer<float> input(x);
-  const AlignedGuardedBytes depthwise_tiled(
-      kernels.tiled_bytes(depthwise.attributes, depthwise.filters));
-  const AlignedGuardedBytes pointwise_tiled(
-      kernels.tiled_bytes(pointwise.attributes, pointwise.filters));
-  kernels.tile_sign_filters(depthwise.attributes, depthwise.filters, data.depthwise.data(),
-                            depthwise_tiled.data());
-  kernels.tile_sign_filters(pointwise.attributes, pointwise.filters, data.pointwise.data(),
-                            pointwise_tiled.data());
-  std::vector<std::unique_ptr<GuardedBuffer<float>>> owner;
-  const bdnet::SeparableBlockWeights weights{
-      depthwise_tiled.data(), pointwise_tiled.data(),
-      unit_constants(guard(data.depthwise_constants, owner)),
-      unit_constants(guard(data.pointwise_constants, owner))};
-  const GuardedBuffer<float> y(count(pointwise.output));
+  const GuardedBuffer<float> input(x, placement);
+  const auto tile = [&](const bdnet::ConvGeometry& conv, const std::vector<bdnet::Sign>& filters) {
+    const std::int64_t bytes = kernels.tiled_bytes(conv.attributes, conv.filters);
+    auto tiled =
+        std::make_unique<GuardedBuffer<std::byte>>(static_cast<std::size_t>(bytes), placement);
+    tiled->fill(std::byte{99});
+    kernels.tile_sign_filters(conv.attributes, conv.filters, filters.data(), tiled->data());
+    return tiled;
+  };
+  const auto depthwise_tiled = tile(depthwise, data.depthwise);
+  const auto pointwise_tiled = tile(pointwise, data.pointwise);
+  const GuardedConstants depthwise_constants(data.depthwise_constants, placement);
+  const GuardedConstants pointwise_constants(data.pointwise_constants, placement);
+  const bdnet::SeparableBlockWeights weights{depthwise_tiled->data(), pointwise_tiled->data(),
+                                             depthwise_constants.pointers(),
+                                             pointwise_constants.pointers()};
+  const GuardedBuffer<float> y(count(pointwise.output), placement);
   y.fill(99.0f);
   const std::int64_t rows = pointwise.output[0] * pointwise.output[1];
-  const std::int64_t bytes = kernels.separable_block_scratch_bytes(geometry);
-  const AlignedGuardedBytes first(bytes);
-  const AlignedGuardedBytes second(bytes);
-  kernels.separable_block_rows(geometry, weights, input.data(), y.data(), second.data(), false,
-                               rows / 3, rows);
-  for (std::int64_t row = 0; row < rows / 3; ++row) {
-    kernels.separable_block_rows(geometry, weights, input.data(), y.data(), first.data(), row > 0,
-                                 row, row + 1);
-  }
+  const GuardedCacheLines scratch(kernels.separable_block_scratch_bytes(geometry), placement);
+  const auto run = [&](bool resumes, std::int64_t begin, std::int64_t end) {
+    kernels.separable_block_rows(geometry, weights, input.data(), y.data(), scratch.data(), resumes,
+                                 begin, end);
+  };
+  const std::int64_t middle = rows / 2;
+  const std::int64_t later = middle + (rows - middle) / 2;
+  scratch.fill(std::byte{99});
+  run(false, middle, later);
+  run(later > middle, later, rows);
+  scratch.fill(std::byte{99});
+  for (std::int64_t row = 0; row < middle; ++row) run(row > 0, row, row + 1);
   return y.values();
 }

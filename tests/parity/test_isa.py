@@ -20,10 +20,9 @@ import bdnet
 import bdnet_export
 import bdnet_runtime
 from bdnet_export.model_file import load_model, with_outputs
+from bdnet_export.speed import ISAS
 from support.networks import TINY_SHAPE, small_mobilenet, tiny_network
 from support.operator_cases import assert_equal
-
-ISAS = ("reference", "avx2", "avx512", "neon")
 
 INFO = "import bdnet_runtime, json; print(json.dumps(bdnet_runtime.info()))"
 

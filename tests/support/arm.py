@@ -73,7 +73,7 @@ def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
     system = keep(
         "system",
         [
-            *("mmdebstrap", "--variant=extract", "--architectures=arm64"),
+            *("mmdebstrap", "--mode=chrootless", "--variant=extract", "--architectures=arm64"),
             *("--include=python3,libstdc++6,libgomp1", SUITE),
         ],
         "an arm64 system with Python",

@@ -31,8 +31,12 @@ def build(folder: Path, target: str, *options: str) -> None:
     require("cmake", "cmake")
     configured = run("cmake", "-S", ROOT, "-B", folder, *options)
     output = configured.stdout + configured.stderr
-    if configured.returncode != 0 and "GTest" in output:
-        unavailable("GoogleTest is not installed (Debian: libgtest-dev)")
+    for error, name, package in (
+        ("Could NOT find GTest", "GoogleTest", "libgtest-dev"),
+        ('provided by "benchmark"', "Google Benchmark", "libbenchmark-dev"),
+    ):
+        if configured.returncode != 0 and error in output:
+            unavailable(f"{name} is not installed (Debian: {package})")
     assert configured.returncode == 0, output
 
     jobs = str(min(os.cpu_count() or 1, 4))

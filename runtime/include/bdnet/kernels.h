@@ -79,18 +79,9 @@ struct Kernels {
 // what runs where there is none.
 const Kernels& reference_kernels() noexcept;
 
-#ifdef BDNET_HAS_AVX512
-// For x86-64 processors with AVX-512 F, BW, DQ, VL and VPOPCNTDQ (Ice Lake, Zen 4 and later).
-const Kernels& avx512_kernels() noexcept;
-#endif
-#ifdef BDNET_HAS_AVX2
-// For x86-64 processors with AVX2: only call what is in it where dispatch.h says that it can run.
-const Kernels& avx2_kernels() noexcept;
-#endif
-
-#ifdef BDNET_HAS_NEON
-// For 64-bit ARM processors, all of which have NEON.
-const Kernels& neon_kernels() noexcept;
-#endif
+// avx2_kernels() and the like, for the instruction sets of this architecture. Only call what is in
+// one where dispatch.h says that it can run.
+#define BDNET_INSTRUCTION_SET(name, runs, because) const Kernels& name##_kernels() noexcept;
+#include "bdnet/kernels.inc"
 
 }  // namespace bdnet
