@@ -270,7 +270,7 @@ class DeployedHead(nn.Module):
         self.classifier = copy.deepcopy(head.classifier).requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
-        # Columns first, then rows: ONNX Runtime's ReduceMean over both at once takes six times as long.
+        # Columns, then rows: ONNX Runtime's ReduceMean over both at once takes six times as long.
         return self.classifier(features.mean(2).mean(1))  # type: ignore[no-any-return]
 
 

@@ -13,10 +13,10 @@ equality. A shortcut that it does not have is not computed.
 Does not match, and stays as it is: a first unit that is not depth-wise with one filter a channel;
 a second one that is no 1x1 convolution of stride 1 without padding and groups; constants that are
 no initialisers or not one value for each channel; a shortcut over other windows than the strides;
-lengths that are not known; fewer channels or more channels or taps than the operator's kernels take;
-a value between that is a graph output or read elsewhere; units that by
-the names of their outputs are not one block's (validation goes by those names, and what the module
-in front adds last could be taken for a learned shift).
+lengths that are not known; fewer or more channels, or more taps, than the operator's kernels take; a
+value between that is a graph output or read elsewhere; units that by the names of their outputs are
+not one block's (validation goes by those names, and what the module in front adds last could be
+taken for a learned shift).
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def _fault(x: ir.Value, y: ir.Value, found: dict[str, Any]) -> str | None:
         return "the first unit is not depth-wise with one filter a channel"
     if channels not in _CHANNELS or prod(first["kernel_shape"]) > _MOST_TAPS:
         return (
-            f"the operator is for {_CHANNELS[0]} to {_CHANNELS[-1]} channels and kernels of at most "
-            f"{_MOST_TAPS} taps"
+            f"the operator is for {_CHANNELS[0]} to {_CHANNELS[-1]} channels and kernels of at "
+            f"most {_MOST_TAPS} taps"
         )
     plain = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0, 0, 0, 0], "group": 1}
     if any(second[name] != value for name, value in plain.items()) or (
