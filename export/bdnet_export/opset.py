@@ -421,7 +421,8 @@ def OrderedStem(  # noqa: N802
 ) -> FLOAT:
     """The float stem: an OrderedConv of the image, then batch normalisation, to NHWC.
 
-    image [N, C, H, W]; weight [kh, kw, C, M]; bn_mul and bn_add [M]; y [N, Ho, Wo, M].
+    image [N, C, H, W]; weight [kh, kw, C, M]; bn_mul and bn_add [M] or [1];
+    y [N, Ho, Wo, M].
     """
     x = op.Transpose(image, perm=[0, 2, 3, 1])
     y = OrderedConv(x, weight, strides=strides, pads=pads, dilations=dilations)

@@ -42,7 +42,8 @@ Status of_unit(const char* unit, const Status& status) {
                      : Status::failure("the " + std::string(unit) + " unit: " + status.message());
 }
 
-// Binary or ternary is what the rank of packed weights says; their shape is checked later.
+// Whether packed weights are binary or ternary is what their rank says, so it comes before all that
+// check_packed_shape() looks at.
 Status check_packed_rank(std::size_t rank) {
   if (rank == 2 || rank == 3) return Status();
   return Status::failure("the packed weights have rank " + std::to_string(rank) +
@@ -72,10 +73,10 @@ SeparableBlockAttributes read_attributes(const Source& source,
   source.require(
       of_unit("depth-wise", check_packed_shape(block.depthwise, depthwise_dims, &filters)));
   if (filters != block.depthwise.group) {
-    source.require(Status::failure("the depth-wise unit: the packed weights have " +
-                                   std::to_string(filters) +
-                                   " filters, expected one for each of the " +
-                                   std::to_string(block.depthwise.group) + " channels"));
+    source.require(of_unit("depth-wise",
+                           Status::failure("the packed weights have " + std::to_string(filters) +
+                                           " filters, expected one for each of the " +
+                                           std::to_string(block.depthwise.group) + " channels")));
   }
   return block;
 }
@@ -85,18 +86,17 @@ ConstantTensor packed_weights(const Node& node, std::size_t input, const char* n
   return node.constant(input, name);
 }
 
-UnitConstants pointers(const std::array<std::vector<float>, 7>& constants) noexcept {
+UnitConstants pointers(const UnitVectors& constants) noexcept {
   return {constants[0].data(), constants[1].data(), constants[2].data(), constants[3].data(),
           constants[4].data(), constants[5].data(), constants[6].data()};
 }
 
 // `first` is the input that holds the shift.
-std::array<std::vector<float>, 7> load_constants(const Node& node, std::size_t first,
-                                                 const char* unit, std::int64_t inputs,
-                                                 std::int64_t outputs) {
+UnitVectors load_constants(const Node& node, std::size_t first, const char* unit,
+                           std::int64_t inputs, std::int64_t outputs) {
   constexpr const char* kNames[] = {"shift",    "scale", "bn_mul",   "bn_add",
                                     "shift_in", "slope", "shift_out"};
-  std::array<std::vector<float>, 7> constants;
+  UnitVectors constants;
   for (std::size_t i = 0; i < constants.size(); ++i) {
     const std::string name = std::string(unit) + "_" + kNames[i];
     constants[i] = load_channel_constant(node, first + i, name.c_str(), i == 0 ? inputs : outputs);

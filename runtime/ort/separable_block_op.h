@@ -15,6 +15,9 @@
 
 namespace bdnet::ort {
 
+// The constants of one unit, in the order of UnitConstants' members.
+using UnitVectors = std::array<std::vector<float>, 7>;
+
 // A depth-wise unit and the point-wise unit behind it.
 class SeparableBlock {
  public:
@@ -28,9 +31,6 @@ class SeparableBlock {
   static void infer_shape(ShapeInference& inference);
 
  private:
-  // In the order of UnitConstants' members.
-  using Constants = std::array<std::vector<float>, 7>;
-
   SeparableBlock(const OrtApi& api, const OrtKernelInfo* info, const Node& node);
 
   SeparableBlockWeights weights() const noexcept;
@@ -41,8 +41,8 @@ class SeparableBlock {
   SeparableBlockAttributes attributes_;
   AlignedBytes depthwise_weights_;
   AlignedBytes pointwise_weights_;
-  Constants depthwise_constants_;
-  Constants pointwise_constants_;
+  UnitVectors depthwise_constants_;
+  UnitVectors pointwise_constants_;
 };
 
 }  // namespace bdnet::ort
