@@ -520,6 +520,7 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
   DepthwiseEpilogue finish{};
   finish.epilogue = {weights.depthwise_constants, geometry.depthwise_unit};
   finish.sums = sums;
+  finish.shortcut = middle;  // without a residual it is not read
   finish.y = middle;
   finish.step = plan.middle_step;
   finish.next_threshold = weights.pointwise_constants.threshold;
@@ -566,7 +567,7 @@ void separable_block_rows(const InnerLoops& loops, const SeparableBlockGeometry&
         average_pixels(loops, geometry.shortcut, x, row, ox, pixels, average, plan.middle_step);
         finish.shortcut = average;
         finish.shortcut_step = plan.middle_step;
-      } else {
+      } else if (geometry.depthwise_unit.residual != Residual::kNone) {
         finish.shortcut = x + (row * width + ox) * channels;
         finish.shortcut_step = channels;
       }
