@@ -4,43 +4,39 @@
 
 #include "avx2_lanes.h"
 #include "avx2_loops.h"
+#include "depthwise_loops.h"
 
 // Signs and weights as bytes, 32 channels to a vector: vpsignb(w, s) is w * s for s of -1, 0, +1,
 // and so zero padding is an activation like any other. Sums of up to 127 products fit into a byte.
 namespace bdnet::avx2 {
 namespace {
 
-__m256i load_bytes(const std::int8_t* bytes) noexcept {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
-}
+struct Weights {
+  using Bytes = __m256i;
+  Bytes weights;
 
-__m256i add_product(__m256i sums, __m256i weights, const std::int8_t* signs) noexcept {
-  return _mm256_add_epi8(sums, _mm256_sign_epi8(weights, load_bytes(signs)));
-}
+  static Bytes zero() noexcept { return _mm256_setzero_si256(); }
+  static Bytes load(const std::int8_t* bytes) noexcept {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+  }
+
+  explicit Weights(const std::int8_t* filters) noexcept : weights(load(filters)) {}
+
+  Bytes add_product(Bytes sums, Bytes signs) const noexcept {
+    return _mm256_add_epi8(sums, _mm256_sign_epi8(weights, signs));
+  }
+  // What the products lack, for an instruction set whose products are not whole.
+  Bytes add_correction(Bytes sums) const noexcept { return sums; }
+};
 
 // Calls finish(pixel, sums, add) with the sums of 32 channels from `first` on, for every pixel; for
 // more than kMostBlockTaps taps in parts, where `add` says that this is not the first.
 template <typename Finish>
-void sum_row(const DepthwiseRow& row, std::int64_t first, const Finish& finish) noexcept {
+void sum_row(const DepthwiseRow& row, std::int64_t first, Finish finish) noexcept {
   const std::int8_t* filters = row.filters + first;
   if (row.kernel_height == 3 && row.kernel_width == 3) {
-    // The kernel that nearly every layer has: its nine weights stay in registers.
-    __m256i weights[9];
-    for (int tap = 0; tap < 9; ++tap) weights[tap] = load_bytes(filters + tap * row.filter_step);
-    const std::int8_t* top = row.rows[0] + first;
-    const std::int8_t* middle = row.rows[1] + first;
-    const std::int8_t* bottom = row.rows[2] + first;
-    for (std::int64_t ox = 0; ox < row.width; ++ox) {
-      __m256i sums = _mm256_setzero_si256();
-      for (int kx = 0; kx < 3; ++kx) {
-        const std::int64_t at = ox * row.pixel_step + kx * row.column_step;
-        sums = add_product(sums, weights[kx], top + at);
-        sums = add_product(sums, weights[3 + kx], middle + at);
-        sums = add_product(sums, weights[6 + kx], bottom + at);
-      }
-      finish(ox, sums, false);
-    }
-    return;
+    return sum_row_3x3<Weights>(
+        row, first, [=](std::int64_t ox, __m256i sums) noexcept { finish(ox, sums, false); });
   }
   const std::int64_t taps = row.kernel_height * row.kernel_width;
   for (std::int64_t ox = 0; ox < row.width; ++ox) {
@@ -50,8 +46,8 @@ void sum_row(const DepthwiseRow& row, std::int64_t first, const Finish& finish) 
       for (std::int64_t tap = begin; tap < end; ++tap) {
         const std::int8_t* signs =
             row.rows[tap / row.kernel_width] + first + tap % row.kernel_width * row.column_step;
-        sums = add_product(sums, load_bytes(filters + tap * row.filter_step),
-                           signs + ox * row.pixel_step);
+        const Weights weights(filters + tap * row.filter_step);
+        sums = weights.add_product(sums, Weights::load(signs + ox * row.pixel_step));
       }
       finish(ox, sums, begin > 0);
     }
@@ -81,7 +77,7 @@ void depthwise_row(const DepthwiseRow& row, float* y) noexcept {
 
 void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t step) noexcept {
   for (std::int64_t first = 0; first < row.channels; first += kChannelTile) {
-    sum_row(row, first, [&](std::int64_t ox, __m256i values, bool) noexcept {
+    sum_row(row, first, [=](std::int64_t ox, __m256i values, bool) noexcept {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + ox * step + first), values);
     });
   }

@@ -17,7 +17,6 @@ namespace bdnet::avx512 {
 namespace {
 
 constexpr int kVectors = 4;  // of filters, to a tile
-constexpr std::int64_t kPointwiseFilters = kVectors * kFilterTile;
 constexpr std::int64_t kWordStep = kFilterTile * Codes::kWordBytes;
 
 // Bits that differ, for P pixels and V tiles of 16 filters. Sums stay below 2^25.
@@ -46,13 +45,6 @@ struct Counts {
       filters += kWordStep;
     }
   }
-
-  // counts: [P, kPointwiseFilters].
-  void store(std::int32_t* to) const noexcept {
-    unroll<P * V>([&](int i) noexcept {
-      _mm512_store_si512(to + (i / V * kVectors + i % V) * kFilterTile, counts[i / V][i % V]);
-    });
-  }
 };
 
 // From counts to sums of products: terms - weight * count. All three are integers that floats hold
@@ -65,8 +57,8 @@ struct Sums {
       : terms(Lanes::set(static_cast<float>(count))),
         weight(Lanes::set(planes == 1 ? 2.0f : 1.0f)) {}
 
-  Lanes::Floats of(const std::int32_t* counts) const noexcept {
-    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(counts)), weight, terms);
+  Lanes::Floats of(__m512i counts) const noexcept {
+    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(counts), weight, terms);
   }
 };
 
@@ -88,16 +80,12 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
       }
     }
   }
-  alignas(64) std::int32_t stored[P * kVectors * kFilterTile];
-  counts.store(stored);
   const Sums sums(tile.terms, tile.planes);
-  for (int p = 0; p < P; ++p) {
-    for (int v = 0; v < V; ++v) {
-      const std::int64_t m = first + v * kFilterTile;
-      Lanes::store_some(tile.y + p * tile.y_step + m,
-                        sums.of(stored + (p * kVectors + v) * kFilterTile), tile.filter_count - m);
-    }
-  }
+  unroll<P * V>([&](int i) noexcept {
+    const std::int64_t m = first + i % V * kFilterTile;
+    Lanes::store_some(tile.y + i / V * tile.y_step + m, sums.of(counts.counts[i / V][i % V]),
+                      tile.filter_count - m);
+  });
 }
 
 template <int P>
@@ -109,10 +97,12 @@ void dense_pixels(const DenseTile& tile) noexcept {
   for (; m < tile.filter_count; m += kFilterTile) dense_filters<P, 1>(tile, m);
 }
 
-// P pixels from `ox` on, V tiles of filters from `first` on. stored: [P, kPointwiseFilters].
-template <int P, int V>
-void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                       std::int32_t* stored) noexcept {
+// The point-wise unit of P pixels from `ox` on and V tiles of filters from `first` on. More pixels
+// than a dense tile has, since the constants are loaded once for all. Everything is inlined, so
+// that counts need not leave their registers.
+template <Residual kResidual, bool kRectify, int P, int V>
+[[gnu::flatten]] void pointwise_filters(const PointwiseRow& row, std::int64_t ox,
+                                        std::int64_t first) noexcept {
   const std::int64_t plane_step = row.words * kWordStep;
   const std::int64_t tile_step = row.planes * plane_step;
   const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
@@ -122,54 +112,42 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
   for (std::int64_t plane = 0; plane < row.planes; ++plane) {
     counts.count(codes, filters + plane * plane_step, tile_step, row.words);
   }
-  counts.store(stored);
-}
-
-template <int P>
-void pointwise_pixels(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                      std::int32_t* stored) noexcept {
-  const std::int64_t left = row.filter_count - first;
-  if (left > 2 * kFilterTile) {
-    if (left > 3 * kFilterTile) return pointwise_filters<P, 4>(row, ox, first, stored);
-    return pointwise_filters<P, 3>(row, ox, first, stored);
-  }
-  if (left > kFilterTile) return pointwise_filters<P, 2>(row, ox, first, stored);
-  return pointwise_filters<P, 1>(row, ox, first, stored);
+  const Sums sums(row.channels, row.planes);
+  pointwise_tile<Lanes, kResidual, kRectify, P, V>(
+      row, ox, first, [&](int p, int v) noexcept { return sums.of(counts.counts[p][v]); });
 }
 
 struct PointwiseLoop {
+  static constexpr int kPixels = 8;
+  static constexpr int kTiles = 2;
+
   const PointwiseRow& row;
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
-    const Sums sums(row.channels, row.planes);
-    for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
-      const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
-      for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
-        alignas(64) std::int32_t counts[kEpilogueTile * kPointwiseFilters];
-        for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
-          count(ox + p, pixels - p, first, counts + p * kPointwiseFilters);
-        }
-        pointwise_epilogue<Lanes, kResidual, kRectify>(
-            row, ox, pixels, first, least(kPointwiseFilters, row.filter_count - first),
-            [&](std::int64_t p, std::int64_t i) noexcept {
-              return sums.of(counts + p * kPointwiseFilters + i);
-            });
-      }
+    std::int64_t m = 0;
+    for (; m + kTiles * kFilterTile <= row.filter_count; m += kTiles * kFilterTile) {
+      pixels<kResidual, kRectify, kTiles>(m);
     }
+    for (; m < row.filter_count; m += kFilterTile) pixels<kResidual, kRectify, 1>(m);
   }
 
-  void count(std::int64_t ox, std::int64_t pixels, std::int64_t first,
-             std::int32_t* stored) const noexcept {
-    switch (pixels) {
-      case 3:
-        return pointwise_pixels<3>(row, ox, first, stored);
-      case 2:
-        return pointwise_pixels<2>(row, ox, first, stored);
-      case 1:
-        return pointwise_pixels<1>(row, ox, first, stored);
-      default:
-        return pointwise_pixels<4>(row, ox, first, stored);
+  // All pixels for filters that have been loaded.
+  template <Residual kResidual, bool kRectify, int V>
+  void pixels(std::int64_t first) const noexcept {
+    std::int64_t ox = 0;
+    for (; ox + kPixels <= row.width; ox += kPixels) {
+      pointwise_filters<kResidual, kRectify, kPixels, V>(row, ox, first);
+    }
+    last_pixels<kResidual, kRectify, kPixels - 1, V>(ox, first);
+  }
+
+  // At most P pixels.
+  template <Residual kResidual, bool kRectify, int P, int V>
+  void last_pixels(std::int64_t ox, std::int64_t first) const noexcept {
+    if constexpr (P > 0) {
+      if (row.width - ox == P) return pointwise_filters<kResidual, kRectify, P, V>(row, ox, first);
+      last_pixels<kResidual, kRectify, P - 1, V>(ox, first);
     }
   }
 };

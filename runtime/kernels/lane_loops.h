@@ -183,6 +183,35 @@ void pointwise_epilogue(const PointwiseRow& row, std::int64_t ox, std::int64_t p
   }
 }
 
+// The epilogue of P pixels from `ox` on and V vectors of filters from `first` on, of which the last
+// may be partial if it is the only one; integers(p, v) gives their sums, in registers.
+template <typename Lanes, Residual kResidual, bool kRectify, int P, int V, typename Integers>
+void pointwise_tile(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
+                    const Integers& integers) noexcept {
+  const std::int64_t shortcut_step = row.shortcut_step;
+  const std::int64_t y_step = row.filter_count;
+  std::int64_t from = first;
+  unroll<V>([&](int v) noexcept {
+    const std::int64_t m = first + v * Lanes::kFloats;
+    while (from >= row.shortcut_channels) from -= row.shortcut_channels;  // few times: no division
+    const EpilogueVector<Lanes> constants(row.epilogue.constants, m);
+    const float* shortcut = row.shortcut + ox * row.shortcut_step + from;
+    float* y = row.y + ox * row.filter_count + m;
+    unroll<P>([&](int p) noexcept {
+      auto x = Lanes::zero();
+      if constexpr (kResidual != Residual::kNone) x = Lanes::load(shortcut + p * shortcut_step);
+      const auto t = constants.template apply<kResidual, kRectify>(integers(p, v), x);
+      float* out = y + p * y_step;
+      if constexpr (V == 1) {
+        Lanes::store_some(out, t, row.filter_count - m);
+      } else {
+        Lanes::store(out, t);
+      }
+    });
+    from += Lanes::kFloats;
+  });
+}
+
 // Filters lie across the lanes. P pixels from `ox` on, V vectors of filters from `first` on; only
 // V == 1 may be partial.
 template <typename Lanes, int P, int V>
