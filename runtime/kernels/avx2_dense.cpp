@@ -50,24 +50,19 @@ __m256i table_row(std::uint8_t code) noexcept {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(rows + std::size_t{8} * code));
 }
 
-// Bits that differ, for P pixels and V tiles of 32 filters: in bytes, and what those had counted
-// before in words.
+// Bits that differ, for P pixels and V tiles of 32 filters.
 template <int P, int V>
-struct Counts {
+struct ByteCounts {
   __m256i bytes[P][V];
-  __m256i words[P][V][2];
 
-  Counts() noexcept {
-    unroll<P * V>([&](int i) noexcept {
-      const int p = i / V;
-      const int v = i % V;
-      bytes[p][v] = words[p][v][0] = words[p][v][1] = _mm256_setzero_si256();
-    });
+  ByteCounts() noexcept {
+    unroll<P * V>([&](int i) noexcept { bytes[i / V][i % V] = _mm256_setzero_si256(); });
   }
 
-  // Counts `length` nibbles of weights, at most kNibblesPerSum since the last widening.
+  // Counts `length` nibbles of weights; no more than kNibblesPerSum in all.
   void count(const std::uint8_t* const (&codes)[P], const std::uint8_t* filters,
              std::int64_t tile_step, std::int64_t length) noexcept {
+#pragma GCC unroll 2
     for (std::int64_t nibble = 0; nibble < length; ++nibble) {
       __m256i weights[V];
       unroll<V>([&](int v) noexcept {
@@ -82,14 +77,25 @@ struct Counts {
       filters += kFilterTile;
     }
   }
+};
+
+// And what they had counted before they were widened, in words.
+template <int P, int V>
+struct Counts : ByteCounts<P, V> {
+  __m256i words[P][V][2];
+
+  Counts() noexcept {
+    unroll<P * V * 2>(
+        [&](int i) noexcept { words[i / 2 / V][i / 2 % V][i % 2] = _mm256_setzero_si256(); });
+  }
 
   void widen() noexcept {
     unroll<P * V>([&](int i) noexcept {
-      const __m256i sums = bytes[i / V][i % V];
+      const __m256i sums = this->bytes[i / V][i % V];
       __m256i(&wide)[2] = words[i / V][i % V];
       wide[0] = _mm256_add_epi16(wide[0], _mm256_cvtepu8_epi16(_mm256_castsi256_si128(sums)));
       wide[1] = _mm256_add_epi16(wide[1], _mm256_cvtepu8_epi16(_mm256_extracti128_si256(sums, 1)));
-      bytes[i / V][i % V] = _mm256_setzero_si256();
+      this->bytes[i / V][i % V] = _mm256_setzero_si256();
     });
   }
 };
@@ -174,39 +180,51 @@ constexpr std::int64_t kPointwiseFilters = 2 * kFilterTile;
 // nearest cache.
 using Integers = std::int16_t[kEpilogueTile][kPointwiseFilters];
 
+// Bits that differ in `length` nibbles, at most kNibblesPerSum: counts [P, kPointwiseFilters]. GCC
+// keeps the loop within its registers only if it knows nothing of where it is called.
+template <int P, int V>
+[[gnu::noipa]] void count_nibbles(const std::uint8_t* const (&codes)[P],
+                                  const std::uint8_t* filters, std::int64_t tile_step,
+                                  std::int64_t length, std::uint8_t* counts) noexcept {
+  ByteCounts<P, V> sums;
+  sums.count(codes, filters, tile_step, length);
+  unroll<P * V>([&](int i) noexcept {
+    _mm256_store_si256(
+        reinterpret_cast<__m256i*>(counts + i / V * kPointwiseFilters + i % V * kFilterTile),
+        sums.bytes[i / V][i % V]);
+  });
+}
+
 // P pixels from `ox` on, V tiles of filters from `first` on.
 template <int P, int V>
 void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
                        std::int16_t (*integers)[kPointwiseFilters]) noexcept {
   const std::int64_t tile_step = row.planes * row.words * kFilterTile;
   const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
-  Counts<P, V> counts;
-  std::int64_t nibbles_left = kNibblesPerSum;
-  for (std::int64_t plane = 0; plane < row.planes; ++plane) {
-    const std::uint8_t* codes[P];
-    for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step;
-    for (std::int64_t word = 0; word < row.words;) {
-      const std::int64_t length = least(row.words - word, nibbles_left);
-      counts.count(codes, filters, tile_step, length);
-      filters += length * kFilterTile;
-      for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
-      word += length;
-      nibbles_left -= length;
-      if (nibbles_left > 0) continue;
-      counts.widen();
-      nibbles_left = kNibblesPerSum;
-    }
-  }
-  counts.widen();
   const __m256i terms = _mm256_set1_epi16(static_cast<std::int16_t>(row.channels));
   const __m128i shift = _mm_cvtsi32_si128(row.planes == 1 ? 1 : 0);
-  unroll<P * V * 2>([&](int i) noexcept {
-    const int p = i / (V * 2);
-    const int half = i % (V * 2);
-    const __m256i weighted = _mm256_sll_epi16(counts.words[p][half / 2][half % 2], shift);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(integers[p] + half * 16),
-                       _mm256_sub_epi16(terms, weighted));
-  });
+  bool resumed = false;
+  for (std::int64_t plane = 0; plane < row.planes; ++plane) {
+    for (std::int64_t word = 0; word < row.words; word += kNibblesPerSum) {
+      const std::int64_t length = least(row.words - word, kNibblesPerSum);
+      const std::uint8_t* codes[P];
+      for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step + word;
+      alignas(32) std::uint8_t counts[P][kPointwiseFilters];
+      count_nibbles<P, V>(codes, filters, tile_step, length, counts[0]);
+      filters += length * kFilterTile;
+      // Terms less weighted counts, in as many steps as there are parts.
+      for (int p = 0; p < P; ++p) {
+        for (int m = 0; m < V * kFilterTile; m += 16) {
+          auto* to = reinterpret_cast<__m256i*>(integers[p] + m);
+          const __m256i count =
+              _mm256_cvtepu8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(counts[p] + m)));
+          _mm256_store_si256(to, _mm256_sub_epi16(resumed ? _mm256_load_si256(to) : terms,
+                                                  _mm256_sll_epi16(count, shift)));
+        }
+      }
+      resumed = true;
+    }
+  }
 }
 
 template <int P>
@@ -224,9 +242,9 @@ struct PointwiseLoop {
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
-    for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
-      const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
-      for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
+    for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
+      for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
+        const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
         alignas(32) Integers integers;
         for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
           count(ox + p, pixels - p, first, integers + p);

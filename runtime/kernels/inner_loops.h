@@ -15,7 +15,7 @@ namespace bdnet {
 // Pixels side by side that a dense loop counts for at once, at most; and for which an epilogue
 // loads its constants once.
 inline constexpr std::int64_t kPixelTile = 4;
-inline constexpr std::int64_t kEpilogueTile = 8;
+inline constexpr std::int64_t kEpilogueTile = 16;
 
 // A few pixels of a dense convolution, all filters of one group.
 struct DenseTile {

@@ -58,11 +58,17 @@ void for_unit(const UnitAttributes& unit, const Loop& loop) noexcept {
 // Does `pixels` pixels, as many at once as Lanes says: group(n) does the next n, a compile-time
 // number. A group's results are stored when all are there: for all the compiler knows what one
 // pixel stores is what the next one loads, and a processor that works in order would wait for it.
+// Small groups are written out four times, which spares the others the loop's own instructions.
 template <typename Lanes, typename Group>
 void in_groups(std::int64_t pixels, const Group& group) noexcept {
   constexpr int kGroup = Lanes::kEpiloguePixels;
+  if constexpr (kGroup < 4) {
+#pragma GCC unroll 4
+    for (; pixels >= kGroup; pixels -= kGroup) group(std::integral_constant<int, kGroup>());
+  } else {
 #pragma GCC unroll 1  // not twice, where GCC sees that there are no more than two
-  for (; pixels >= kGroup; pixels -= kGroup) group(std::integral_constant<int, kGroup>());
+    for (; pixels >= kGroup; pixels -= kGroup) group(std::integral_constant<int, kGroup>());
+  }
   for (; pixels > 0; --pixels) group(std::integral_constant<int, 1>());
 }
 
@@ -346,16 +352,9 @@ void ordered_tile(const OrderedRow& row, const TapOffsets& offsets, Taps taps, s
 }
 
 template <typename Lanes, int P>
-void ordered_pixels(const OrderedRow& row, const TapOffsets& offsets, std::int64_t ox) noexcept {
+void ordered_pixels(const OrderedRow& row, const TapOffsets& offsets, Taps taps,
+                    std::int64_t ox) noexcept {
   constexpr int kVectors = Lanes::kOrderedVectors;
-  const std::int64_t left = row.left + ox * row.stride;
-  const std::int64_t last = left + (P - 1) * row.stride + (row.kernel_width - 1) * row.dilation_x;
-  const bool inside = offsets.count > 0 && row.top >= 0 && left >= 0 && last < row.width &&
-                      row.top + (row.kernel_height - 1) * row.dilation_y < row.height;
-  const std::int64_t step = row.stride * row.column_step;
-  Taps taps = inside ? Taps::kInside : Taps::kAnywhere;
-  if (inside && step == 1) taps = Taps::kInsideStep1;
-  if (inside && step == 2) taps = Taps::kInsideStep2;
   std::int64_t first = 0;
   for (; first + kVectors * Lanes::kFloats <= row.filters; first += kVectors * Lanes::kFloats) {
     ordered_tile<Lanes, P, kVectors>(row, offsets, taps, ox, first);
@@ -365,15 +364,42 @@ void ordered_pixels(const OrderedRow& row, const TapOffsets& offsets, std::int64
   }
 }
 
+// The pixels from `begin` to `end`. The last tile ends with them: rather than one by one, a few of
+// its pixels are done twice.
+template <typename Lanes>
+void ordered_span(const OrderedRow& row, const TapOffsets& offsets, Taps taps, std::int64_t begin,
+                  std::int64_t end) noexcept {
+  constexpr int kPixels = Lanes::kOrderedPixels;
+  if (end - begin < kPixels) {
+    for (; begin < end; ++begin) ordered_pixels<Lanes, 1>(row, offsets, taps, begin);
+    return;
+  }
+  for (; begin < end; begin += kPixels) {
+    if (begin > end - kPixels) begin = end - kPixels;
+    ordered_pixels<Lanes, kPixels>(row, offsets, taps, begin);
+  }
+}
+
 template <typename Lanes>
 void ordered_conv_row(const OrderedRow& row) noexcept {
-  constexpr int kPixels = Lanes::kOrderedPixels;
   const TapOffsets offsets(row);
-  std::int64_t ox = 0;
-  for (; ox + kPixels <= row.output_width; ox += kPixels) {
-    ordered_pixels<Lanes, kPixels>(row, offsets, ox);
+  // The pixels none of whose taps is in the padding.
+  std::int64_t begin = row.output_width;
+  std::int64_t end = row.output_width;
+  if (offsets.count > 0 && row.top >= 0 &&
+      row.top + (row.kernel_height - 1) * row.dilation_y < row.height) {
+    const std::int64_t last = row.left + (row.kernel_width - 1) * row.dilation_x;
+    begin = 0;
+    while (begin < end && row.left + begin * row.stride < 0) ++begin;
+    while (begin < end && last + (end - 1) * row.stride >= row.width) --end;
   }
-  for (; ox < row.output_width; ++ox) ordered_pixels<Lanes, 1>(row, offsets, ox);
+  const std::int64_t step = row.stride * row.column_step;
+  const Taps inside = step == 1   ? Taps::kInsideStep1
+                      : step == 2 ? Taps::kInsideStep2
+                                  : Taps::kInside;
+  ordered_span<Lanes>(row, offsets, Taps::kAnywhere, 0, begin);
+  ordered_span<Lanes>(row, offsets, inside, begin, end);
+  ordered_span<Lanes>(row, offsets, Taps::kAnywhere, end, row.output_width);
 }
 
 // Channels lie across the lanes. `taps` divides, or its inverse multiplies where that is exact.
