@@ -11,6 +11,21 @@
 namespace bdnet::avx2 {
 namespace {
 
+// The two codes of eight signs, by the signs as bits.
+struct CodePairs {
+  std::uint16_t pairs[256];
+};
+
+constexpr CodePairs make_code_pairs() {
+  CodePairs all{};
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    all.pairs[bits] = static_cast<std::uint16_t>((bits & 15) << 2 | (bits & 0xF0) << 6);
+  }
+  return all;
+}
+
+constexpr CodePairs kCodePairs = make_code_pairs();
+
 struct Codes {
   static constexpr std::int64_t kWordChannels = 4;
   static constexpr std::int64_t kWordBytes = 1;
@@ -26,9 +41,10 @@ struct Codes {
     return spread * kNibbleCode;
   }
 
-  // Of eight signs, from a channel that is a multiple of eight.
+  // Of eight signs, from a channel that is a multiple of eight. By look-up: one instruction where
+  // masks and shifts are five.
   static void store(std::uint8_t* codes, std::int64_t channel, std::uint32_t bits) noexcept {
-    const auto pair = static_cast<std::uint16_t>((bits & 15) << 2 | (bits & 0xF0) << 6);
+    const std::uint16_t pair = kCodePairs.pairs[bits];
     std::memcpy(codes + channel / 4, &pair, sizeof(pair));
   }
 

@@ -18,7 +18,7 @@ struct Lanes {
   // What an ordered convolution keeps in registers: pixels x vectors of filters.
   static constexpr int kOrderedPixels = 4;
   static constexpr int kOrderedVectors = 2;
-  static constexpr int kEpiloguePixels = 2;  // at once
+  static constexpr int kEpiloguePixels = 1;  // at once
 
   // Selects the first `count` floats of a vector; loads and stores with it touch no others.
   static __m256i first(std::int64_t count) noexcept {
