@@ -8,6 +8,8 @@ target_compile_options(bdnet_compile_options INTERFACE
   # one float that is rounded otherwise can flip a sign.
   -ffp-contract=off
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+  # Clang does without an attribute that only GCC needs.
+  $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-unknown-attributes>
 )
 
 # Explicit about what CMake would otherwise inherit from the caller.
