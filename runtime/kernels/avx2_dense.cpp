@@ -24,7 +24,6 @@ namespace bdnet::avx2 {
 namespace {
 
 constexpr std::int64_t kNibblesPerSum = 255 / 4;
-constexpr std::int64_t kSumsPerWord = 65535 / (4 * kNibblesPerSum);
 
 struct CountTable {
   alignas(64) std::uint8_t rows[16][32];
@@ -79,63 +78,55 @@ struct ByteCounts {
   }
 };
 
-// And what they had counted before they were widened, in words.
-template <int P, int V>
-struct Counts : ByteCounts<P, V> {
-  __m256i words[P][V][2];
+// A tile of filters at its widest, and how many bytes, and integers, a pixel has for it in memory.
+constexpr std::int64_t kTileFilters = 2 * kFilterTile;
 
-  Counts() noexcept {
-    unroll<P * V * 2>(
-        [&](int i) noexcept { words[i / 2 / V][i / 2 % V][i % 2] = _mm256_setzero_si256(); });
+// Bits that differ in `length` nibbles: counts [P, kTileFilters], or what is added to them with
+// kMore; no more than kNibblesPerSum in all. GCC keeps the loop within its registers only if it
+// knows nothing of where it is called.
+template <int P, int V, bool kMore>
+[[gnu::noipa]] void count_nibbles(const std::uint8_t* const (&codes)[P],
+                                  const std::uint8_t* filters, std::int64_t tile_step,
+                                  std::int64_t length, std::uint8_t* counts) noexcept {
+  const auto place = [&](int i) noexcept {
+    return reinterpret_cast<__m256i*>(counts + i / V * kTileFilters + i % V * kFilterTile);
+  };
+  ByteCounts<P, V> sums;
+  if constexpr (kMore) {
+    unroll<P * V>([&](int i) noexcept { sums.bytes[i / V][i % V] = _mm256_load_si256(place(i)); });
   }
+  sums.count(codes, filters, tile_step, length);
+  unroll<P * V>([&](int i) noexcept { _mm256_store_si256(place(i), sums.bytes[i / V][i % V]); });
+}
+
+// Bits that differ so far, in bytes while they fit, then in totals.
+template <int P>
+struct Totals {
+  alignas(32) std::uint8_t bytes[P][kTileFilters] = {};
+  alignas(32) std::int32_t totals[P][kTileFilters] = {};
+  std::int64_t nibbles_left = kNibblesPerSum;
 
   void widen() noexcept {
-    unroll<P * V>([&](int i) noexcept {
-      const __m256i sums = this->bytes[i / V][i % V];
-      __m256i(&wide)[2] = words[i / V][i % V];
-      wide[0] = _mm256_add_epi16(wide[0], _mm256_cvtepu8_epi16(_mm256_castsi256_si128(sums)));
-      wide[1] = _mm256_add_epi16(wide[1], _mm256_cvtepu8_epi16(_mm256_extracti128_si256(sums, 1)));
-      this->bytes[i / V][i % V] = _mm256_setzero_si256();
-    });
+    for (int p = 0; p < P; ++p) {
+      for (std::int64_t m = 0; m < kTileFilters; m += Lanes::kFloats) {
+        auto* total = reinterpret_cast<__m256i*>(totals[p] + m);
+        const __m256i more =
+            _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes[p] + m)));
+        _mm256_store_si256(total, _mm256_add_epi32(_mm256_load_si256(total), more));
+      }
+      for (std::int64_t m = 0; m < kTileFilters; m += kFilterTile) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(bytes[p] + m), _mm256_setzero_si256());
+      }
+    }
+    nibbles_left = kNibblesPerSum;
   }
 };
-
-__m256 words_to_floats(__m128i words) noexcept {
-  return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(words));
-}
-
-// y = start - weight * counts, exact in floats since nothing here reaches 2^24. `start` is the
-// number of terms, and when that has been done once (`resumed`), what is in y.
-template <int P, int V>
-void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts<P, V>& counts,
-                     bool resumed) noexcept {
-  const __m256 weight = _mm256_set1_ps(tile.planes == 1 ? 2.0f : 1.0f);
-  const __m256 terms = _mm256_set1_ps(static_cast<float>(tile.terms));
-  const std::int64_t left = tile.filter_count - first;
-  for (int p = 0; p < P; ++p) {
-    float* y = tile.y + p * tile.y_step + first;
-    for (int i = 0; i < V * 4; ++i) {
-      const std::int64_t lanes = left - i * Lanes::kFloats;
-      if (lanes <= 0) break;
-      const __m256i word = counts.words[p][i / 4][i / 2 % 2];
-      const __m128i half =
-          i % 2 == 0 ? _mm256_castsi256_si128(word) : _mm256_extracti128_si256(word, 1);
-      float* out = y + i * Lanes::kFloats;
-      const __m256 start = resumed ? Lanes::load_some(out, lanes) : terms;
-      Lanes::store_some(out, _mm256_sub_ps(start, _mm256_mul_ps(weight, words_to_floats(half))),
-                        lanes);
-    }
-  }
-}
 
 // P pixels, V tiles of filters.
 template <int P, int V>
 void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
   const std::uint8_t* filters = tile.filters + first / kFilterTile * tile.filter_tile_step;
-  Counts<P, V> counts;
-  std::int64_t nibbles_left = kNibblesPerSum;
-  std::int64_t sums_left = kSumsPerWord;
-  bool resumed = false;
+  Totals<P> sums;
   for (std::int64_t ky = 0; ky < tile.kernel_height; ++ky) {
     const std::uint8_t* at = filters + ky * tile.filter_row_step;
     for (std::int64_t kx = 0; kx < tile.kernel_width; ++kx) {
@@ -145,26 +136,30 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
           codes[p] = tile.codes[p] + ky * tile.row_step + kx * tile.column_step;
         }
         for (std::int64_t word = 0; word < tile.words;) {
-          const std::int64_t length = least(tile.words - word, nibbles_left);
-          counts.count(codes, at, tile.filter_tile_step, length);
+          const std::int64_t length = least(tile.words - word, sums.nibbles_left);
+          count_nibbles<P, V, true>(codes, at, tile.filter_tile_step, length, sums.bytes[0]);
           at += length * kFilterTile;
           for (int p = 0; p < P; ++p) codes[p] += length * Codes::kCodeBytes;
           word += length;
-          nibbles_left -= length;
-          if (nibbles_left > 0) continue;
-          counts.widen();
-          nibbles_left = kNibblesPerSum;
-          if (--sums_left > 0) continue;
-          subtract_counts(tile, first, counts, resumed);
-          resumed = true;
-          sums_left = kSumsPerWord;
-          counts = Counts<P, V>();
+          sums.nibbles_left -= length;
+          if (sums.nibbles_left == 0) sums.widen();
         }
       }
     }
   }
-  counts.widen();
-  subtract_counts(tile, first, counts, resumed);
+  sums.widen();
+  // Exact in floats, since nothing here reaches 2^24.
+  const __m256 weight = Lanes::set(tile.planes == 1 ? 2.0f : 1.0f);
+  const __m256 terms = Lanes::set(static_cast<float>(tile.terms));
+  const std::int64_t count = least(V * kFilterTile, tile.filter_count - first);
+  for (int p = 0; p < P; ++p) {
+    float* y = tile.y + p * tile.y_step + first;
+    for (std::int64_t m = 0; m < count; m += Lanes::kFloats) {
+      const __m256 total = _mm256_cvtepi32_ps(
+          _mm256_load_si256(reinterpret_cast<const __m256i*>(sums.totals[p] + m)));
+      Lanes::store_some(y + m, _mm256_sub_ps(terms, Lanes::multiply(weight, total)), count - m);
+    }
+  }
 }
 
 template <int P>
@@ -174,31 +169,14 @@ void dense_pixels(const DenseTile& tile) noexcept {
   if (m < tile.filter_count) dense_filters<P, 1>(tile, m);
 }
 
-constexpr std::int64_t kPointwiseFilters = 2 * kFilterTile;
-
 // The sums of products of kEpilogueTile pixels and two tiles of filters, on their way through the
 // nearest cache.
-using Integers = std::int16_t[kEpilogueTile][kPointwiseFilters];
-
-// Bits that differ in `length` nibbles, at most kNibblesPerSum: counts [P, kPointwiseFilters]. GCC
-// keeps the loop within its registers only if it knows nothing of where it is called.
-template <int P, int V>
-[[gnu::noipa]] void count_nibbles(const std::uint8_t* const (&codes)[P],
-                                  const std::uint8_t* filters, std::int64_t tile_step,
-                                  std::int64_t length, std::uint8_t* counts) noexcept {
-  ByteCounts<P, V> sums;
-  sums.count(codes, filters, tile_step, length);
-  unroll<P * V>([&](int i) noexcept {
-    _mm256_store_si256(
-        reinterpret_cast<__m256i*>(counts + i / V * kPointwiseFilters + i % V * kFilterTile),
-        sums.bytes[i / V][i % V]);
-  });
-}
+using Integers = std::int16_t[kEpilogueTile][kTileFilters];
 
 // P pixels from `ox` on, V tiles of filters from `first` on.
 template <int P, int V>
 void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                       std::int16_t (*integers)[kPointwiseFilters]) noexcept {
+                       std::int16_t (*integers)[kTileFilters]) noexcept {
   const std::int64_t tile_step = row.planes * row.words * kFilterTile;
   const std::uint8_t* filters = row.filters + first / kFilterTile * tile_step;
   const __m256i terms = _mm256_set1_epi16(static_cast<std::int16_t>(row.channels));
@@ -209,8 +187,8 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
       const std::int64_t length = least(row.words - word, kNibblesPerSum);
       const std::uint8_t* codes[P];
       for (int p = 0; p < P; ++p) codes[p] = row.codes + (ox + p) * row.code_step + word;
-      alignas(32) std::uint8_t counts[P][kPointwiseFilters];
-      count_nibbles<P, V>(codes, filters, tile_step, length, counts[0]);
+      alignas(32) std::uint8_t counts[P][kTileFilters];
+      count_nibbles<P, V, false>(codes, filters, tile_step, length, counts[0]);
       filters += length * kFilterTile;
       // Terms less weighted counts, in as many steps as there are parts.
       for (int p = 0; p < P; ++p) {
@@ -229,7 +207,7 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
 
 template <int P>
 void pointwise_pixels(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                      std::int16_t (*integers)[kPointwiseFilters]) noexcept {
+                      std::int16_t (*integers)[kTileFilters]) noexcept {
   if (row.filter_count - first > kFilterTile) {
     pointwise_filters<P, 2>(row, ox, first, integers);
   } else {
@@ -242,7 +220,7 @@ struct PointwiseLoop {
 
   template <Residual kResidual, bool kRectify>
   void run() const noexcept {
-    for (std::int64_t first = 0; first < row.filter_count; first += kPointwiseFilters) {
+    for (std::int64_t first = 0; first < row.filter_count; first += kTileFilters) {
       for (std::int64_t ox = 0; ox < row.width; ox += kEpilogueTile) {
         const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
         alignas(32) Integers integers;
@@ -250,7 +228,7 @@ struct PointwiseLoop {
           count(ox + p, pixels - p, first, integers + p);
         }
         pointwise_epilogue<Lanes, kResidual, kRectify>(
-            row, ox, pixels, first, least(kPointwiseFilters, row.filter_count - first),
+            row, ox, pixels, first, least(kTileFilters, row.filter_count - first),
             [&](std::int64_t p, std::int64_t i) noexcept {
               return Lanes::from_words(integers[p] + i);
             });
@@ -259,7 +237,7 @@ struct PointwiseLoop {
   }
 
   void count(std::int64_t ox, std::int64_t pixels, std::int64_t first,
-             std::int16_t (*integers)[kPointwiseFilters]) const noexcept {
+             std::int16_t (*integers)[kTileFilters]) const noexcept {
     switch (pixels) {
       case 3:
         return pointwise_pixels<3>(row, ox, first, integers);
