@@ -162,12 +162,16 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
   }
 }
 
-template <int P>
-void dense_pixels(const DenseTile& tile) noexcept {
-  std::int64_t m = 0;
-  for (; m + kFilterTile < tile.filter_count; m += 2 * kFilterTile) dense_filters<P, 2>(tile, m);
-  if (m < tile.filter_count) dense_filters<P, 1>(tile, m);
-}
+struct DenseLoop {
+  const DenseTile& tile;
+
+  template <int P>
+  void run() const noexcept {
+    std::int64_t m = 0;
+    for (; m + kFilterTile < tile.filter_count; m += 2 * kFilterTile) dense_filters<P, 2>(tile, m);
+    if (m < tile.filter_count) dense_filters<P, 1>(tile, m);
+  }
+};
 
 // The sums of products of kEpilogueTile pixels and two tiles of filters, on their way through the
 // nearest cache.
@@ -205,15 +209,21 @@ void pointwise_filters(const PointwiseRow& row, std::int64_t ox, std::int64_t fi
   }
 }
 
-template <int P>
-void pointwise_pixels(const PointwiseRow& row, std::int64_t ox, std::int64_t first,
-                      std::int16_t (*integers)[kTileFilters]) noexcept {
-  if (row.filter_count - first > kFilterTile) {
-    pointwise_filters<P, 2>(row, ox, first, integers);
-  } else {
-    pointwise_filters<P, 1>(row, ox, first, integers);
+struct PointwiseCounts {
+  const PointwiseRow& row;
+  std::int64_t ox;
+  std::int64_t first;
+  std::int16_t (*integers)[kTileFilters];
+
+  template <int P>
+  void run() const noexcept {
+    if (row.filter_count - first > kFilterTile) {
+      pointwise_filters<P, 2>(row, ox, first, integers);
+    } else {
+      pointwise_filters<P, 1>(row, ox, first, integers);
+    }
   }
-}
+};
 
 struct PointwiseLoop {
   const PointwiseRow& row;
@@ -225,7 +235,7 @@ struct PointwiseLoop {
         const std::int64_t pixels = least(kEpilogueTile, row.width - ox);
         alignas(32) Integers integers;
         for (std::int64_t p = 0; p < pixels; p += kPixelTile) {
-          count(ox + p, pixels - p, first, integers + p);
+          for_count(pixels - p, PointwiseCounts{row, ox + p, first, integers + p});
         }
         pointwise_epilogue<Lanes, kResidual, kRectify>(
             row, ox, pixels, first, least(kTileFilters, row.filter_count - first),
@@ -235,36 +245,13 @@ struct PointwiseLoop {
       }
     }
   }
-
-  void count(std::int64_t ox, std::int64_t pixels, std::int64_t first,
-             std::int16_t (*integers)[kTileFilters]) const noexcept {
-    switch (pixels) {
-      case 3:
-        return pointwise_pixels<3>(row, ox, first, integers);
-      case 2:
-        return pointwise_pixels<2>(row, ox, first, integers);
-      case 1:
-        return pointwise_pixels<1>(row, ox, first, integers);
-      default:
-        return pointwise_pixels<4>(row, ox, first, integers);
-    }
-  }
 };
 
 }  // namespace
 
 void dense_tile(const DenseTile& tile) noexcept {
   static_assert(kPixelTile == 4);
-  switch (tile.pixels) {
-    case 4:
-      return dense_pixels<4>(tile);
-    case 3:
-      return dense_pixels<3>(tile);
-    case 2:
-      return dense_pixels<2>(tile);
-    default:
-      return dense_pixels<1>(tile);
-  }
+  for_count(tile.pixels, DenseLoop{tile});
 }
 
 void pointwise_row(const PointwiseRow& row) noexcept {

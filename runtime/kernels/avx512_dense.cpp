@@ -88,14 +88,18 @@ void dense_filters(const DenseTile& tile, std::int64_t first) noexcept {
   });
 }
 
-template <int P>
-void dense_pixels(const DenseTile& tile) noexcept {
-  std::int64_t m = 0;
-  for (; m + kVectors * kFilterTile <= tile.filter_count; m += kVectors * kFilterTile) {
-    dense_filters<P, kVectors>(tile, m);
+struct DenseLoop {
+  const DenseTile& tile;
+
+  template <int P>
+  void run() const noexcept {
+    std::int64_t m = 0;
+    for (; m + kVectors * kFilterTile <= tile.filter_count; m += kVectors * kFilterTile) {
+      dense_filters<P, kVectors>(tile, m);
+    }
+    for (; m < tile.filter_count; m += kFilterTile) dense_filters<P, 1>(tile, m);
   }
-  for (; m < tile.filter_count; m += kFilterTile) dense_filters<P, 1>(tile, m);
-}
+};
 
 // The point-wise unit of P pixels from `ox` on and V tiles of filters from `first` on. More pixels
 // than a dense tile has, since the constants are loaded once for all. Everything is inlined, so
@@ -156,16 +160,7 @@ struct PointwiseLoop {
 
 void dense_tile(const DenseTile& tile) noexcept {
   static_assert(kPixelTile == 4);
-  switch (tile.pixels) {
-    case 4:
-      return dense_pixels<4>(tile);
-    case 3:
-      return dense_pixels<3>(tile);
-    case 2:
-      return dense_pixels<2>(tile);
-    default:
-      return dense_pixels<1>(tile);
-  }
+  for_count(tile.pixels, DenseLoop{tile});
 }
 
 void pointwise_row(const PointwiseRow& row) noexcept {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "avx2_sign_weights.h"
 #include "avx512_lanes.h"
 #include "avx512_loops.h"
 #include "depthwise_loops.h"
@@ -39,50 +40,6 @@ struct Weights {
   Bytes add_correction(Bytes sums) const noexcept { return _mm512_sub_epi8(sums, negative); }
 };
 
-// Half a vector, which has vpsignb.
-struct HalfWeights {
-  using Bytes = __m256i;
-  Bytes weights;
-
-  static Bytes zero() noexcept { return _mm256_setzero_si256(); }
-  static Bytes load(const std::int8_t* bytes) noexcept {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
-  }
-
-  explicit HalfWeights(const std::int8_t* filters) noexcept : weights(load(filters)) {}
-
-  Bytes add_product(Bytes sums, Bytes signs) const noexcept {
-    return _mm256_add_epi8(sums, _mm256_sign_epi8(weights, signs));
-  }
-  Bytes add_correction(Bytes sums) const noexcept { return sums; }
-};
-
-// Calls finish(pixel, sums, add) with the sums of 64 channels from `first` on, for every pixel; for
-// more than kMostBlockTaps taps in parts, where `add` says that this is not the first.
-template <typename Finish>
-void sum_row(const DepthwiseRow& row, std::int64_t first, Finish finish) noexcept {
-  const std::int8_t* filters = row.filters + first;
-  if (row.kernel_height == 3 && row.kernel_width == 3) {
-    return sum_row_3x3<Weights>(
-        row, first, [=](std::int64_t ox, __m512i sums) noexcept { finish(ox, sums, false); });
-  }
-  const std::int64_t taps = row.kernel_height * row.kernel_width;
-  for (std::int64_t ox = 0; ox < row.width; ++ox) {
-    for (std::int64_t begin = 0; begin < taps; begin += kMostBlockTaps) {
-      const std::int64_t end = least(begin + kMostBlockTaps, taps);
-      __m512i sums = _mm512_setzero_si512();
-      for (std::int64_t tap = begin; tap < end; ++tap) {
-        const std::int8_t* signs =
-            row.rows[tap / row.kernel_width] + first + tap % row.kernel_width * row.column_step;
-        const Weights weights(filters + tap * row.filter_step);
-        sums = weights.add_correction(
-            weights.add_product(sums, Weights::load(signs + ox * row.pixel_step)));
-      }
-      finish(ox, sums, begin > 0);
-    }
-  }
-}
-
 // y = sums for the first `count` of 64 channels, or y + sums; integers below 2^24 either way.
 void store_floats(__m512i sums, std::int64_t count, bool add, float* y) noexcept {
   alignas(64) std::int8_t bytes[kChannelTile];
@@ -98,7 +55,7 @@ void store_floats(__m512i sums, std::int64_t count, bool add, float* y) noexcept
 
 void depthwise_row(const DepthwiseRow& row, float* y) noexcept {
   for (std::int64_t first = 0; first < row.channels; first += kChannelTile) {
-    sum_row(row, first, [&](std::int64_t ox, __m512i sums, bool add) noexcept {
+    sum_row<Weights>(row, first, [&](std::int64_t ox, __m512i sums, bool add) noexcept {
       store_floats(sums, row.channels - first, add, y + ox * row.channels + first);
     });
   }
@@ -108,11 +65,12 @@ void depthwise_sums(const DepthwiseRow& row, std::int8_t* sums, std::int64_t ste
   const bool is_3x3 = row.kernel_height == 3 && row.kernel_width == 3;
   for (std::int64_t first = 0; first < row.channels; first += kChannelTile) {
     if (is_3x3 && row.channels - first <= kChannelTile / 2) {
-      return sum_row_3x3<HalfWeights>(row, first, [=](std::int64_t ox, __m256i values) noexcept {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + ox * step + first), values);
+      using Half = avx2::SignWeights;  // half a vector, which has vpsignb
+      return sum_row_3x3<Half>(row, first, [=](std::int64_t ox, __m256i values) noexcept {
+        Half::store(sums + ox * step + first, values);
       });
     }
-    sum_row(row, first, [=](std::int64_t ox, __m512i values, bool) noexcept {
+    sum_row<Weights>(row, first, [=](std::int64_t ox, __m512i values, bool) noexcept {
       _mm512_storeu_si512(sums + ox * step + first, values);
     });
   }

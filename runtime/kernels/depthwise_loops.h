@@ -4,15 +4,15 @@
 
 #include "inner_loops.h"
 
-// The loop over one row of a depth-wise kernel of 3 x 3 taps, which nearly every layer has, written
-// once for vectors of any length. `Weights` is the instruction set's, one tap of a vector of
-// channels: avx2_depthwise.cpp shows what it has to offer. Internal linkage, see inner_loops.h.
+// The loops over one row of a depth-wise convolution, written once for vectors of any length.
+// `Weights` is the instruction set's, one tap of a vector of channels: avx2_sign_weights.h shows
+// what it has to offer. Internal linkage, see inner_loops.h.
 namespace bdnet {
 namespace {
 
-// Calls finish(pixel, sums) with the sums of a vector of channels from `first` on, for every pixel.
-// What is read of `row` is copied, since for all the compiler knows a byte that is stored may be
-// part of it.
+// 3 x 3 taps, which nearly every layer has: calls finish(pixel, sums) with the sums of a vector of
+// channels from `first` on, for every pixel. What is read of `row` is copied, since for all the
+// compiler knows a byte that is stored may be part of it.
 template <typename Weights, typename Finish>
 void sum_row_3x3(const DepthwiseRow& row, std::int64_t first, Finish finish) noexcept {
   using Bytes = typename Weights::Bytes;
@@ -65,6 +65,33 @@ void sum_row_3x3(const DepthwiseRow& row, std::int64_t first, Finish finish) noe
     Bytes sums = add(start, 0, load(at));
     sums = add(sums, 1, load(at + column_step));
     finish(ox, add(sums, 2, load(at + 2 * column_step)));
+  }
+}
+
+// Any taps: calls finish(pixel, sums, add); for more than kMostBlockTaps taps in parts, where `add`
+// says that this is not the first.
+template <typename Weights, typename Finish>
+void sum_row(const DepthwiseRow& row, std::int64_t first, Finish finish) noexcept {
+  using Bytes = typename Weights::Bytes;
+  if (row.kernel_height == 3 && row.kernel_width == 3) {
+    return sum_row_3x3<Weights>(
+        row, first, [=](std::int64_t ox, Bytes sums) noexcept { finish(ox, sums, false); });
+  }
+  const std::int8_t* filters = row.filters + first;
+  const std::int64_t taps = row.kernel_height * row.kernel_width;
+  for (std::int64_t ox = 0; ox < row.width; ++ox) {
+    for (std::int64_t begin = 0; begin < taps; begin += kMostBlockTaps) {
+      const std::int64_t end = begin + kMostBlockTaps < taps ? begin + kMostBlockTaps : taps;
+      Bytes sums = Weights::zero();
+      for (std::int64_t tap = begin; tap < end; ++tap) {
+        const std::int8_t* signs =
+            row.rows[tap / row.kernel_width] + first + tap % row.kernel_width * row.column_step;
+        const Weights weights(filters + tap * row.filter_step);
+        sums = weights.add_correction(
+            weights.add_product(sums, Weights::load(signs + ox * row.pixel_step)));
+      }
+      finish(ox, sums, begin > 0);
+    }
   }
 }
 

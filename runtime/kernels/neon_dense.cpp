@@ -3,6 +3,7 @@
 #include "lane_loops.h"
 #include "neon_lanes.h"
 #include "neon_loops.h"
+#include "unroll.h"
 
 // A sum of products of signs is their number less twice the number of products that are -1, which
 // are those where the bits of activation and weight differ; of a ternary weight's two planes each
@@ -145,25 +146,40 @@ void subtract_counts(const DenseTile& tile, std::int64_t first, const Counts* co
   }
 }
 
-template <int P>
-void dense_pixels(const DenseTile& tile) noexcept {
-  for (std::int64_t first = 0; first < tile.filter_count; first += kFilterTile) {
-    Counts counts[P];
-    bool resumed = false;
-    const auto take = [&]() noexcept {
-      subtract_counts<P>(tile, first, counts, resumed);
-      resumed = true;
-    };
-    count_tile<P>(tile, first, counts, take);
-    take();
+struct DenseLoop {
+  const DenseTile& tile;
+
+  template <int P>
+  void run() const noexcept {
+    for (std::int64_t first = 0; first < tile.filter_count; first += kFilterTile) {
+      Counts counts[P];
+      bool resumed = false;
+      const auto take = [&]() noexcept {
+        subtract_counts<P>(tile, first, counts, resumed);
+        resumed = true;
+      };
+      count_tile<P>(tile, first, counts, take);
+      take();
+    }
   }
-}
+};
 
 // kMostBlockChannels, of two planes, do not fill the words.
 struct NeverFull {
   void operator()() const noexcept {}
 };
 static_assert(2 * kMostBlockChannels <= 8 * kWordsPerSum * (kSumsPerCount - 1));
+
+struct CountLoop {
+  const DenseTile& tile;
+  std::int64_t first;
+  Counts* counts;
+
+  template <int P>
+  void run() const noexcept {
+    count_tile<P>(tile, first, counts, NeverFull());
+  }
+};
 
 // The point-wise unit: the counts of a few pixels go through the nearest cache into their epilogue.
 struct PointwiseLoop {
@@ -202,16 +218,7 @@ struct PointwiseLoop {
   void count(DenseTile& tile, std::int64_t ox, std::int64_t pixels, std::int64_t first,
              Counts* counts) const noexcept {
     for (std::int64_t p = 0; p < pixels; ++p) tile.codes[p] = row.codes + (ox + p) * row.code_step;
-    switch (pixels) {
-      case 4:
-        return count_tile<4>(tile, first, counts, NeverFull());
-      case 3:
-        return count_tile<3>(tile, first, counts, NeverFull());
-      case 2:
-        return count_tile<2>(tile, first, counts, NeverFull());
-      default:
-        return count_tile<1>(tile, first, counts, NeverFull());
-    }
+    for_count(pixels, CountLoop{tile, first, counts});
   }
 };
 
@@ -219,16 +226,7 @@ struct PointwiseLoop {
 
 void dense_tile(const DenseTile& tile) noexcept {
   static_assert(kPixelTile == 4);
-  switch (tile.pixels) {
-    case 4:
-      return dense_pixels<4>(tile);
-    case 3:
-      return dense_pixels<3>(tile);
-    case 2:
-      return dense_pixels<2>(tile);
-    default:
-      return dense_pixels<1>(tile);
-  }
+  for_count(tile.pixels, DenseLoop{tile});
 }
 
 void pointwise_row(const PointwiseRow& row) noexcept {

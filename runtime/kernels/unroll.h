@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 // Internal linkage, see inner_loops.h.
@@ -16,6 +17,21 @@ inline void unroll(std::integer_sequence<int, kIndices...>, const Body& body) no
 template <int kCount, typename Body>
 inline void unroll(const Body& body) noexcept {
   unroll(std::make_integer_sequence<int, kCount>(), body);
+}
+
+// loop.template run<kCount>() for a count of 1 to 4, that of a dense tile's pixels; more are 4.
+template <typename Loop>
+inline void for_count(std::int64_t count, const Loop& loop) noexcept {
+  switch (count) {
+    case 1:
+      return loop.template run<1>();
+    case 2:
+      return loop.template run<2>();
+    case 3:
+      return loop.template run<3>();
+    default:
+      return loop.template run<4>();
+  }
 }
 
 }  // namespace
