@@ -35,7 +35,7 @@ def main(path: Path) -> None:
     twin = float_twin(model, path)
     images = bdnet_export.random_images(2, image_shape(model, path)).images
     with tempfile.TemporaryDirectory() as folder:
-        files = []
+        files: list[str] = []
         for activations, weights, per_channel in CHOICES:
             file = Path(folder, f"{len(files)}.onnx")
             quantised = int8_twin(
