@@ -10,28 +10,8 @@ import pytest
 from bdnet_devices import Contestant, LocalDevice, Ratio, round_medians, take_turns
 from bdnet_runtime import InputError
 from bdnet_runtime.benchmark import BenchmarkOptions
-from support import plain_models
 
 SHORT = BenchmarkOptions(warmup=0, seconds=0.1, use_library=False)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    return plain_models.write(plain_models.conv_relu(), tmp_path / "model.onnx")
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
-    """The processes that the device has started."""
-    processes: list[subprocess.Popen[str]] = []
-
-    class Recorded(subprocess.Popen):  # type: ignore[type-arg]
-        def __init__(self, *args: object, **options: object) -> None:
-            super().__init__(*args, **options)  # type: ignore[call-overload]
-            processes.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Recorded)
-    return processes
 
 
 def test_every_other_round_goes_backwards(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
