@@ -1,7 +1,7 @@
 // Where the time of MobileNet V1's thirteen blocks at 224 x 224 goes: each inner loop of each block
-// by itself, over a whole image, one thread, with the fastest kernels of this processor. Beside each
-// sum stands the least that it could be, see ceilings.h; for what only reads, a copy of as many
-// bytes.
+// by itself, over a whole image, one thread, with the fastest kernels of this processor. Beside
+// each sum stands the least that it could be, see ceilings.h; for what only reads, a copy of as
+// many bytes.
 
 #include <algorithm>
 #include <array>
@@ -30,8 +30,8 @@ struct Block {
 };
 
 constexpr Block kBlocks[] = {
-    {112, 32, 64, 1},  {112, 64, 128, 2}, {56, 128, 128, 1},  {56, 128, 256, 2}, {28, 256, 256, 1},
-    {28, 256, 512, 2}, {14, 512, 512, 1}, {14, 512, 512, 1},  {14, 512, 512, 1}, {14, 512, 512, 1},
+    {112, 32, 64, 1},  {112, 64, 128, 2},  {56, 128, 128, 1},  {56, 128, 256, 2}, {28, 256, 256, 1},
+    {28, 256, 512, 2}, {14, 512, 512, 1},  {14, 512, 512, 1},  {14, 512, 512, 1}, {14, 512, 512, 1},
     {14, 512, 512, 1}, {14, 512, 1024, 2}, {7, 1024, 1024, 1},
 };
 
@@ -111,8 +111,8 @@ Times measure(const InnerLoops& loops, const Block& block) {
   sum_row.filters = weights.data();
   sum_row.filter_step = sum_row.channels = channels;
   sum_row.width = out;
-  times[kSums] = for_rows(
-      out, [&](std::int64_t) { loops.depthwise_sums(sum_row, sums.data(), channels); });
+  times[kSums] =
+      for_rows(out, [&](std::int64_t) { loops.depthwise_sums(sum_row, sums.data(), channels); });
 
   if (block.stride == 2) {
     bdnet::PoolRow pool{};
