@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from bdnet_export.cli.output import megabytes
+from bdnet_export.per_image import nodes
 from support import plain_models
 from support.altered_files import change_constant
 from support.import_blocker import run_without
@@ -577,7 +578,7 @@ def test_bench_profile_shows_the_files_own_nodes(exported: Exported) -> None:
     assert finished.returncode == 0, finished.stderr
     profile = json.loads((exported.folder / "profile.json").read_text())["profile"]
     names = {layer["name"]: layer["operator"] for layer in profile["layers"]}
-    custom = {n.name: n.op_type for n in load_model(exported.onnx).graph.node if n.domain}
+    custom = {n.name: n.op_type for n in nodes(load_model(exported.onnx)) if n.domain}
     assert custom
     assert custom.items() <= names.items()
     assert profile["total_ms"] == pytest.approx(
