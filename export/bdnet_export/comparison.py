@@ -86,7 +86,7 @@ class FileRun:
     def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
         """The first layer or fused block whose output differs on ``image``, and how it differs."""
         layers = self._metadata.layers
-        with _captured(deployed, layers) as outputs, torch.no_grad():
+        with captured(deployed, layers) as outputs, torch.no_grad():
             deployed(torch.from_numpy(image))
         got = self._compute(self._create(layers), image, layers)
         for layer, values in zip(layers, got, strict=True):
@@ -124,8 +124,8 @@ class TrainedAgainstDeployed:
         with (
             torch.no_grad(),
             _evaluating(self._model),
-            _captured(self._model, self._layers) as trained,
-            _captured(self._deployed, self._layers) as deployed,
+            captured(self._model, self._layers) as trained,
+            captured(self._deployed, self._layers) as deployed,
         ):
             trained_top1 = self._model(batch).argmax(1)
             logits = self._deployed(batch)
@@ -166,7 +166,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _captured(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def captured(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Collects the outputs of the modules at ``layers`` during forward passes."""
     outputs: dict[str, Tensor] = {}
 

@@ -2,7 +2,7 @@
 
 Meant to be a fresh process, so that load time, first run and memory are what an application
 would see. Writes JSON lines to standard output: ``{"event": "progress", "stage": ...,
-"fraction": ...}`` and, last, ``{"event": "result", "schema": 1, ...}`` with:
+"fraction": ...}`` and, last, ``{"event": "result", "schema": 2, ...}`` with:
 
 - ``model``: path, bytes, sha256; ``input``: name, shape, dtype, fill; ``started``: UTC
 - ``batch``: images a run
@@ -14,6 +14,7 @@ would see. Writes JSON lines to standard output: ``{"event": "progress", "stage"
 - ``images_per_second``: images over the sum of the samples
 - ``memory``: ``peak_bytes`` of the process; ``imports_bytes``: resident before the model was
   loaded; ``model_bytes``: the difference. The last two are null on a system without /proc.
+- ``engine``: ``name`` and ``version`` of what ran the model
 - ``versions``; ``host``: `bdnet_runtime.host.describe_host`
 
 With ``--turns`` several such processes can measure alternately: each writes ``{"event":
@@ -55,7 +56,7 @@ from bdnet_runtime.module_command import module_command
 from bdnet_runtime.profile import read_profile
 from bdnet_runtime.session import create_session, reason, require_threads
 
-SCHEMA = 1
+SCHEMA = 2
 MIN_SAMPLES = 10
 MAX_PROFILED_RUNS = 200  # a run leaves hundreds of events, and ONNX Runtime keeps a million
 TURN_WARMUP = 0.2  # of a turn's seconds
@@ -194,6 +195,7 @@ def benchmark(
             "imports_bytes": imports_bytes,
             "model_bytes": None if imports_bytes is None else peak - imports_bytes,
         },
+        "engine": {"name": "onnxruntime", "version": ort.__version__},
         "versions": versions(),
         "host": describe_host(),
     }

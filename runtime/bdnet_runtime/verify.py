@@ -9,6 +9,7 @@ Writes JSON lines to standard output, as `bdnet_runtime.benchmark` does; the las
   ``first_image`` and ``first`` (where it differs first, in words), null where it does not
 - ``first_difference``: the first layer that differs, or null; ``failing_image``: its first image
 - ``logits``: ``worst`` (error over the image's largest logit), ``tolerance``, ``wrong_images``
+- ``top1``: the class of the largest logit of each image
 - ``threads``, ``use_library``, ``isa``, ``versions``, ``host``: as of a benchmark
 
 Exit status: 0, also where values differ, or 2 with one sentence on standard error.
@@ -121,6 +122,7 @@ def verify(
             "tolerance": LOGIT_TOLERANCE,
             "wrong_images": tally.wrong_logits,
         },
+        "top1": tally.top1,
         "threads": options.threads,
         "use_library": options.use_library,
         "isa": info()["isa"] if options.use_library else None,

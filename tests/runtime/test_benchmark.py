@@ -45,7 +45,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_the_result_says_what_was_measured_and_on_what(model: Path) -> None:
     result = result_of(run(model, "--no-library", "--seconds", 0.2, "--warmup", 3, "--threads", 2))
-    assert result["schema"] == 1
+    assert result["schema"] == 2
     assert result["model"] == {
         "path": str(model),
         "bytes": model.stat().st_size,
