@@ -15,7 +15,7 @@ from pathlib import Path
 from bdnet_devices.cache import keep
 from bdnet_devices.device import Progress
 from bdnet_devices.own_wheel import own_wheel
-from bdnet_devices.pip import NothingFits, pip
+from bdnet_devices.pip import NoWheelError, pip
 from bdnet_runtime import InputError
 
 # What is asked for where the inventory asks for nothing else. The library needs ONNX Runtime 1.21.
@@ -112,9 +112,9 @@ def lite_wheels(
     numpy = wanted["numpy"]
     try:
         if "tflite-runtime" in pins and "ai-edge-litert" not in pins:
-            raise NothingFits("the inventory asks for the other")
+            raise NoWheelError("the inventory asks for the other")
         engine = _download(wanted["ai-edge-litert"], python, progress)
-    except NothingFits:
+    except NoWheelError:
         engine = _download(wanted["tflite-runtime"], python, progress)
         numpy = pins.get("numpy", OLD_NUMPY)
     return [
@@ -140,8 +140,8 @@ def _download(requirement: str, python: BoardPython, progress: Progress) -> Path
                 *("download", "--quiet", "--no-deps", "--only-binary=:all:", *options),
                 *("--dest", str(folder), "--", requirement),
             )
-        except NothingFits as error:
-            raise NothingFits(
+        except NoWheelError as error:
+            raise NoWheelError(
                 f"there is no wheel of {requirement} for {python} with glibc "
                 f"{python.glibc[0]}.{python.glibc[1]}: {error}"
             ) from None

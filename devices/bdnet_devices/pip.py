@@ -14,7 +14,7 @@ _UNREACHABLE = ("connection broken", "NewConnectionError", "Max retries exceeded
 FEW = 6  # versions that a message names
 
 
-class NothingFits(InputError):
+class NoWheelError(InputError):
     """The index was reached and has no such package for this Python, machine and glibc."""
 
 
@@ -28,7 +28,7 @@ def pip(
         tell: called with each line that pip writes.
 
     Raises:
-        NothingFits: there is no such package.
+        NoWheelError: there is no such package.
         InputError: anything else, in one sentence.
     """
     lines: list[str] = []
@@ -69,6 +69,6 @@ def _failure(lines: list[str]) -> InputError:
     fitting = re.search(r"\(from versions: (.*)\)", text)
     if fitting is not None:
         versions = [version for version in fitting[1].split(", ") if "dev" not in version]
-        return NothingFits(f"the versions that fit are {', '.join(versions[-FEW:])}")
+        return NoWheelError(f"the versions that fit are {', '.join(versions[-FEW:])}")
     errors = [line for line in lines if line.startswith("ERROR: ")] or [*filter(None, lines)]
     return InputError(f"pip says: {errors[-1].removeprefix('ERROR: ') if errors else 'nothing'}")
