@@ -125,7 +125,7 @@ def _build(tree: Path, machine: str, progress: Progress) -> Path:
             except InputError as error:
                 raise _build_failure(tree, machine, log, error) from None
 
-    (wheel,) = keep(f"own/{machine}-{_state(tree)}", fill).glob("*.whl")
+    (wheel,) = keep(f"own/{machine}-{digest_of_sources(tree)}", fill).glob("*.whl")
     expected = f"bdnet-{__version__}-py3-none-{PLATFORM}_{machine}.whl"
     if wheel.name != expected:
         raise InputError(
@@ -154,9 +154,9 @@ def _zig(progress: Progress) -> Path:
     return keep(ZIG, fill) / "ziglang" / "zig"
 
 
-def _state(tree: Path) -> str:
+def digest_of_sources(tree: Path) -> str:
     """A digest of all that the wheel is made of."""
-    digest = hashlib.sha256(ZIG.encode())
+    digest = hashlib.sha256(f"{ZIG} {__version__}".encode())
     for file in _source_files(tree):
         name = str(file.relative_to(tree)).encode()
         content = hashlib.sha256(file.read_bytes()).digest()

@@ -92,8 +92,8 @@ def runtime_wheels(
     wanted = {**NEWEST, **pins}
     return [
         own_wheel(python.machine, progress, own),
-        _download(wanted["onnxruntime"], python, progress),
-        _download(wanted["numpy"], python, progress),
+        newest_wheel(wanted["onnxruntime"], python, progress),
+        newest_wheel(wanted["numpy"], python, progress),
     ]
 
 
@@ -113,20 +113,25 @@ def lite_wheels(
     try:
         if "tflite-runtime" in pins and "ai-edge-litert" not in pins:
             raise NoWheelError("the inventory asks for the other")
-        engine = _download(wanted["ai-edge-litert"], python, progress)
+        engine = newest_wheel(wanted["ai-edge-litert"], python, progress)
     except NoWheelError:
-        engine = _download(wanted["tflite-runtime"], python, progress)
+        engine = newest_wheel(wanted["tflite-runtime"], python, progress)
         numpy = pins.get("numpy", OLD_NUMPY)
     return [
         own_wheel(python.machine, progress, own),
-        _download(wanted["onnxruntime"], python, progress),
+        newest_wheel(wanted["onnxruntime"], python, progress),
         engine,
-        _download(numpy, python, progress),
+        newest_wheel(numpy, python, progress),
     ]
 
 
-def _download(requirement: str, python: BoardPython, progress: Progress) -> Path:
-    """The newest wheel of a package that ``python`` can use."""
+def newest_wheel(requirement: str, python: BoardPython, progress: Progress) -> Path:
+    """The newest wheel of a package that ``python`` can use, from the cache or from pip's index.
+
+    Raises:
+        NoWheelError: there is none.
+        InputError: no index was reached, or ``requirement`` is none.
+    """
     tag = "cp{}{}".format(*python.version)
     platforms = python.platforms()
     options = ["--implementation", "cp", "--python-version", "{}.{}".format(*python.version)]
