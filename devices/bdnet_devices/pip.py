@@ -69,6 +69,8 @@ def _failure(lines: list[str]) -> InputError:
     fitting = re.search(r"\(from versions: (.*)\)", text)
     if fitting is not None:
         versions = [version for version in fitting[1].split(", ") if "dev" not in version]
-        return NoWheelError(f"the versions that fit are {', '.join(versions[-FEW:])}")
+        if versions == ["none"]:
+            return NoWheelError("no version fits")
+        return NoWheelError(f"those that fit are {', '.join(versions[-FEW:])}")
     errors = [line for line in lines if line.startswith("ERROR: ")] or [*filter(None, lines)]
     return InputError(f"pip says: {errors[-1].removeprefix('ERROR: ') if errors else 'nothing'}")
