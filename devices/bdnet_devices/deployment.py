@@ -72,6 +72,9 @@ class Deployer:
         facts: what `probe` found.
         own: bdnet's wheel for the board, where it cannot be built (see `own_wheel`).
         progress: called with the stage and the fraction of it that is done.
+
+    Attributes:
+        sent_bytes: of the files that had to be sent so far.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Deployer:
         self._entry = connection.entry
         # An absolute folder stays what it is.
         self._folder = PurePosixPath(facts.home or "/", self._entry.folder)
+        self.sent_bytes = 0
         self._identified: tuple[str, BoardPython] | None = None
 
     def runtime(self) -> list[str]:
@@ -178,13 +182,15 @@ class Deployer:
         self._connection.change(f"mkdir -p {_quote(folder)}")
 
     def _upload(self, path: Path, there: PurePosixPath) -> None:
-        stage = f"sending {path.name} ({path.stat().st_size / 1e6:.3g} MB)"
+        size = path.stat().st_size
+        stage = f"sending {path.name} ({size / 1e6:.3g} MB)"
         self._progress(stage, 0.0)
         self._connection.upload(
             path,
             str(there),
             lambda done, of: self._progress(stage, done / of if of else 1.0),
         )
+        self.sent_bytes += size
 
     def _python(self) -> tuple[str, BoardPython]:
         """The board's Python, and what it says of itself: a 64-bit kernel may have a 32-bit one."""
