@@ -7,39 +7,21 @@ network: a wheel is unpacked by the board's own Python. Names without ``.part`` 
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from bdnet_devices.board_python import BoardPython, find_python
 from bdnet_devices.device import Progress
 from bdnet_devices.errors import DeviceError
-from bdnet_devices.own_wheel import MACHINES
-from bdnet_devices.packages import BoardPython, lite_wheels, parse_pins, runtime_wheels
+from bdnet_devices.packages import lite_wheels, parse_pins, runtime_wheels
 from bdnet_devices.probe import Facts
 from bdnet_devices.ssh import Connection
 from bdnet_runtime import InputError
 
-OLDEST, NEWEST = (3, 10), (3, 13)
-OLDEST_GLIBC = (2, 28)
-
 MINUTES = 60.0
 UNPACKING = 15 * MINUTES  # a slow card, ten times over
-
-# Runs in whatever Python the board has, an old one too.
-IDENTIFY = """
-import json, os, platform, sys, sysconfig, zipfile
-try:
-    libc = os.confstr("CS_GNU_LIBC_VERSION")
-except (AttributeError, OSError, ValueError):
-    libc = None
-print(json.dumps({
-    "python": platform.python_implementation() + getattr(sys, "abiflags", ""),
-    "version": sys.version_info[:2],
-    "platform": sysconfig.get_platform(),
-    "libc": libc,
-}))
-"""
 
 # Arguments: the folder of the packages, and the digests of the wheels that lie there.
 UNPACK = """
@@ -93,7 +75,10 @@ class Deployer:
         # An absolute folder stays what it is.
         self._folder = PurePosixPath(facts.home or "/", self._entry.folder)
         self.sent_bytes = 0
-        self._identified: tuple[str, BoardPython] | None = None
+
+    @cached_property
+    def _python(self) -> tuple[str, BoardPython]:
+        return find_python(self._connection, self._facts)
 
     def runtime(self) -> list[str]:
         """Installs what is missing of numpy, ONNX Runtime and bdnet_runtime.
@@ -136,7 +121,7 @@ class Deployer:
         return sum(int(line.split()[0]) * 1024 for line in used.stdout.splitlines())
 
     def _install(self, wheels_for: Callable[..., list[Path]]) -> list[str]:
-        command, python = self._python()
+        command, python = self._python
         try:
             pins = parse_pins(self._entry.packages)
             wheels = wheels_for(python, pins, self._progress, self._own)
@@ -191,66 +176,6 @@ class Deployer:
             lambda done, of: self._progress(stage, done / of if of else 1.0),
         )
         self.sent_bytes += size
-
-    def _python(self) -> tuple[str, BoardPython]:
-        """The board's Python, and what it says of itself: a 64-bit kernel may have a 32-bit one."""
-        if self._identified is None:
-            command = self._entry.python or self._newest_python()
-            self._identified = command, self._identify(command)
-        return self._identified
-
-    def _newest_python(self) -> str:
-        name = self._connection.name
-        usable = [
-            (_version(version), path)
-            for path, version in self._facts.pythons
-            if OLDEST <= _version(version) <= NEWEST
-        ]
-        if usable:
-            return max(usable)[1]
-        found = ", ".join(f"{version} ({path})" for path, version in self._facts.pythons)
-        raise DeviceError(
-            f"{name} has {f'only Python {found}' if found else 'no Python'}; expected 3.10 to "
-            "3.13: install one there, or name one that is elsewhere as 'python' in the inventory"
-        )
-
-    def _identify(self, command: str) -> BoardPython:
-        name = self._connection.name
-        done = self._connection.run(shlex.join([command, "-c", IDENTIFY]), check=False)
-        if done.status != 0:
-            reason = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-            raise DeviceError(
-                f"{name} cannot run its Python {command}: {reason}; name another as 'python' in "
-                "the inventory"
-            )
-        said = json.loads(done.stdout.splitlines()[-1])
-        version = (said["version"][0], said["version"][1])
-        machine = said["platform"].removeprefix("linux-")
-        glibc = (said["libc"] or "").removeprefix("glibc ")
-        shown = f"{command} there, {said['python']} {version[0]}.{version[1]} for {machine},"
-        if said["python"] != "CPython" or not OLDEST <= version <= NEWEST:
-            raise DeviceError(
-                f"{name} has no usable Python: {shown} is not CPython 3.10 to 3.13; install one "
-                "there, or name one that is elsewhere as 'python' in the inventory"
-            )
-        if machine not in MACHINES:
-            raise DeviceError(
-                f"{name} has no usable Python: {shown} is not for {' or '.join(MACHINES)}, and "
-                "ONNX Runtime has no others; use a 64-bit system there"
-            )
-        if not glibc or _version(glibc) < OLDEST_GLIBC:
-            raise DeviceError(
-                f"{name} has no usable Python: {shown} runs on "
-                f"{f'glibc {glibc}' if glibc else 'a C library that is not glibc'}; expected glibc "
-                "2.28 or newer, as Debian 10, Ubuntu 20.04 and what came after them have"
-            )
-        return BoardPython(version, machine, _version(glibc))
-
-
-def _version(text: str) -> tuple[int, int]:
-    """'3.11.2' -> (3, 11)"""
-    major, minor = (int(part) for part in text.split(".")[:2])
-    return major, minor
 
 
 def _quote(path: PurePosixPath) -> str:

@@ -34,6 +34,18 @@ SOURCES = ("bdnet", "cmake", "devices", "export", "runtime")
 FILES = ("CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml")
 
 
+# What a user may have set for builds for the workstation.
+FOR_THIS_MACHINE = {
+    "CMAKE_ARGS",
+    "CMAKE_TOOLCHAIN_FILE",
+    "CPLUS_INCLUDE_PATH",
+    "CXX",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "SKBUILD_CMAKE_ARGS",
+}
+
+
 def own_wheel(machine: str, progress: Progress, given: Path | None = None) -> Path:
     """bdnet's wheel for Linux on ``machine``, of this version.
 
@@ -113,8 +125,11 @@ def _build(tree: Path, machine: str, progress: Progress) -> Path:
                 "env._PYTHON_HOST_PLATFORM": f"{PLATFORM}_{machine}",
             }
             options = [f"--config-settings={name}={value}" for name, value in settings.items()]
-            # Its cache of the C++ library's objects, so that all that is ours lies in one folder.
-            env = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache_folder() / "zig")}
+            env = {
+                name: value for name, value in os.environ.items() if name not in FOR_THIS_MACHINE
+            }
+            # Where zig keeps what it has compiled: all that is ours lies in one folder.
+            env["ZIG_GLOBAL_CACHE_DIR"] = str(cache_folder() / "zig")
             try:
                 pip(
                     *("wheel", "--verbose", "--no-deps", "--wheel-dir", str(folder), *options),

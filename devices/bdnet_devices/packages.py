@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from bdnet_devices.board_python import BoardPython
 from bdnet_devices.cache import keep
 from bdnet_devices.device import Progress
 from bdnet_devices.own_wheel import own_wheel
@@ -26,32 +26,6 @@ NEWEST = {
     "tflite-runtime": "tflite-runtime>=2.14",
 }
 OLD_NUMPY = "numpy<2"  # all that tflite-runtime can be loaded beside
-
-OLDEST_GLIBC = 17  # 2.17, that of the oldest wheels for aarch64
-
-
-@dataclass(frozen=True)
-class BoardPython:
-    """What decides which wheels a Python can use.
-
-    Attributes:
-        version: (3, 11), say.
-        machine: what it was built for: ``aarch64`` or ``x86_64``.
-        glibc: (2, 36), say.
-    """
-
-    version: tuple[int, int]
-    machine: str
-    glibc: tuple[int, int]
-
-    def __str__(self) -> str:
-        return f"Python {self.version[0]}.{self.version[1]} on {self.machine}"
-
-    def platforms(self) -> list[str]:
-        """The platform tags that it can use, the newest first."""
-        minors = range(self.glibc[1], OLDEST_GLIBC - 1, -1)
-        tags = [f"manylinux_2_{minor}_{self.machine}" for minor in minors]
-        return [*tags, f"manylinux2014_{self.machine}"]
 
 
 def parse_pins(requirements: Iterable[str]) -> dict[str, str]:
