@@ -2,6 +2,10 @@
 
 #include <cstdlib>
 
+#ifdef __x86_64__
+#include "x86_features.h"
+#endif
+
 namespace bdnet {
 namespace {
 

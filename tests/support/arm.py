@@ -61,15 +61,13 @@ def keep(name: str, command: list[str | Path], what: str) -> Path:
     return folder
 
 
-def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
-    """A command that starts Python on an emulated processor, and its environment.
+def python_of_arm(processor: str) -> list[str | Path]:
+    """A command that starts Debian's Python on an emulated processor, with nothing installed.
 
-    It imports numpy, ONNX Runtime and bdnet_runtime with the library of build_for_arm(): what a
-    board has. Needs no rights: the system's files are only unpacked, nothing of them is run.
+    Needs no rights: the system's files are only unpacked, nothing of them is run.
     """
     require(QEMU, "qemu-user-static")
     require("mmdebstrap", "mmdebstrap")
-    build_for_arm("bdnet_ort")
     system = keep(
         "system",
         [
@@ -78,6 +76,17 @@ def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
         ],
         "an arm64 system with Python",
     )
+    return [QEMU, "-cpu", processor, "-L", system, system / "usr" / "bin" / f"python{PYTHON}"]
+
+
+def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
+    """A command that starts Python on an emulated processor, and its environment.
+
+    It imports numpy, ONNX Runtime and bdnet_runtime with the library of build_for_arm(): what a
+    board has.
+    """
+    command = python_of_arm(processor)
+    build_for_arm("bdnet_ort")
     download: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     download += ["--only-binary=:all:", "--python-version", PYTHON, *PACKAGES]
     for platform in PLATFORMS:
@@ -88,6 +97,4 @@ def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
     shutil.rmtree(installed, ignore_errors=True)
     shutil.copytree(ROOT / "runtime" / "bdnet_runtime", installed / "bdnet_runtime")
     shutil.copy(BUILD / "runtime" / "libbdnet_ort.so", installed / "bdnet_runtime")
-    python = system / "usr" / "bin" / f"python{PYTHON}"
-    command: list[str | Path] = [QEMU, "-cpu", processor, "-L", system, python]
     return command, {"PYTHONPATH": f"{installed}{os.pathsep}{packages}", "PATH": os.environ["PATH"]}
