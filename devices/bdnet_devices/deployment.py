@@ -18,6 +18,7 @@ from bdnet_devices.errors import DeviceError
 from bdnet_devices.packages import lite_wheels, parse_pins, runtime_wheels
 from bdnet_devices.probe import Facts
 from bdnet_devices.ssh import Connection
+from bdnet_devices.ssh_failures import explain_command
 from bdnet_runtime import InputError
 
 MINUTES = 60.0
@@ -100,7 +101,6 @@ class Deployer:
         digest = _sha256(path)
         there = self._folder / "files" / digest / path.name
         if self._connection.run(f"test -f {_quote(there)}", check=False).status != 0:
-            self._make(there.parent)
             self._upload(path, there)
         return str(there)
 
@@ -133,7 +133,6 @@ class Deployer:
         digests = {_sha256(wheel): wheel for wheel in wheels}
         missing = self._missing(folder, digests)
         if missing:
-            self._make(folder)
             for digest in missing:
                 self._upload(digests[digest], folder / f"{digest}.whl")
             self._unpack(command, folder, missing)
@@ -156,15 +155,7 @@ class Deployer:
             check=False,
         )
         if done.status != 0:
-            reason = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-            raise DeviceError(
-                f"{self._connection.name} could not unpack its packages in {folder}: {reason}; "
-                f"make room there, for example with 'bdnet-export devices clean "
-                f"{self._connection.name}', and try again"
-            )
-
-    def _make(self, folder: PurePosixPath) -> None:
-        self._connection.change(f"mkdir -p {_quote(folder)}")
+            raise explain_command(self._connection.entry, "unpacking", done.status, done.stderr)
 
     def _upload(self, path: Path, there: PurePosixPath) -> None:
         size = path.stat().st_size

@@ -1,6 +1,7 @@
 """bdnet-export bench"""
 
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,14 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.bar import Bar
 
-from bdnet_export.cli.arguments import JsonOption, ModelArgument, parse_numbers
+from bdnet_export.cli.arguments import (
+    DeviceOption,
+    InventoryOption,
+    JsonOption,
+    ModelArgument,
+    WheelOption,
+    parse_numbers,
+)
+from bdnet_export.cli.main import BAD_INPUT
 from bdnet_export.cli.output import Output, megabytes, milliseconds, percentiles, table
+from bdnet_export.cli.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from bdnet_devices import Ratio
-    from bdnet_export import SpeedComparison
+    from bdnet_export.cli.output import StageProgress
+    from bdnet_export.device_bench import DeviceBench
 
 ROUNDS = 10
+EMULATED = "emulated"  # in the place of a time that is no device's
 BAR_WIDTH = 24
 
 
@@ -74,6 +86,9 @@ def bench(
             "--no-library", help="Run the standard operators in the file, not bdnet's kernels."
         ),
     ] = False,
+    device: DeviceOption = None,
+    inventory: InventoryOption = None,
+    wheel: WheelOption = None,
     governor: Annotated[
         str | None,
         typer.Option(
@@ -103,7 +118,10 @@ def bench(
     ] = None,
     json_file: JsonOption = None,
 ) -> int:
-    """Measure the file on this machine, in a fresh process.
+    """Measure the file, in a fresh process: here, or on boards with --device.
+
+    A board gets what it lacks, is verified first (with what the file's standard operators compute
+    here, or PyTorch with --source), watched while it measures, and left as it was.
 
     One batch of noise, again and again. Every sample is kept, none is dropped as an outlier: what
     looks like one may be the processor slowing down. The JSON has them all.
@@ -118,7 +136,7 @@ def bench(
     - what a second thread is worth: `bdnet-export bench fashion.onnx --against fp32 --threads 1,2`
     - what the kernels are worth: `bdnet-export bench fashion.onnx --against no-library,reference`
     - where the time goes: `bdnet-export bench fashion.onnx --profile`
-    - verified first: `bdnet-export bench fashion.onnx --source fashion-mnist`
+    - on two boards: `bdnet-export bench fashion.onnx --device pi5,orin --source fashion-mnist`
     - for a script: `bdnet-export bench fashion.onnx --threads 2 --seconds 10 --json -`
     """
     names = [] if against is None else against.split(",")
@@ -144,51 +162,81 @@ def bench(
         warmup=warmup, seconds=seconds, use_library=not no_library, profile=profile
     )
     out = Output(json_file)
-    device = LocalDevice()
-    if not several and source is None:  # without PyTorch, which takes longer than this
+    if not several and source is None and device is None:
+        # Without PyTorch, which takes longer to load than this takes to measure.
         options = replace(options, threads=thread_counts[0], batch=batches[0])
-        with out.progress() as progress, watched(device, care, progress) as conditions:
-            benchmark = device.benchmark(onnx_file, options, progress)
+        local = LocalDevice()
+        with out.progress() as progress, watched(local, care, progress) as conditions:
+            benchmark = local.benchmark(onnx_file, options, progress)
         runs = [single_run(benchmark)]
-        result = bench_result(device, onnx_file, runs, conditions.report)
+        result = bench_result(local, onnx_file, runs, conditions.report)
         _show_one(out, result)
         out.json(result)
         return 0
+    devices = list(dict.fromkeys((device or "local").split(",")))
+    files = ExitStack()
     with out.progress() as progress:
         progress("loading PyTorch")
         import bdnet_export
+        from bdnet_devices import open_device
         from bdnet_export.device_bench import ParityQuestion, bench_on_device
         from bdnet_export.parity import bench_reference
         from bdnet_export.speed import contest
 
+        if device is not None:
+            from bdnet_devices.remote import require_devices
+
+            require_devices(devices, inventory)
         question = None
-        if source is not None:
-            progress(f"computing what {source} gives")
-            network = bdnet_export.load_source(source)
-            question = ParityQuestion(*bench_reference(onnx_file, network.model))
-        with contest(
-            onnx_file,
-            names,
-            settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
-            options=options,
-            rounds=ROUNDS if rounds is None else rounds,
-            images=images,
-            twins_folder=keep_twins,
-            progress=progress,
-        ) as prepared:
-            bench = bench_on_device(device, prepared, care, question, progress)
-    if len(bench.comparison.runs) > 1:
-        _show_comparison(out, onnx_file, bench.comparison)
-        _show_care(out, bench.result)
-    else:
-        _show_one(out, bench.result)
-    out.json(bench.result)
-    return 1 if bench.parity_failed else 0
+        if source is not None or device is not None:
+            network = None
+            if source is not None:
+                progress(f"computing what {source} gives")
+                network = bdnet_export.load_source(source).model
+            question = ParityQuestion(*bench_reference(onnx_file, network))
+        prepared = files.enter_context(
+            contest(
+                onnx_file,
+                names,
+                settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
+                options=options,
+                rounds=ROUNDS if rounds is None else rounds,
+                images=images,
+                twins_folder=keep_twins,
+                progress=progress,
+            )
+        )
+
+    def bench_one(name: str, tell: "StageProgress") -> "DeviceBench":
+        with open_device(name, inventory, wheel=wheel, progress=tell) as opened:
+            return bench_on_device(opened, prepared, care, question, tell)
+
+    with files:
+        outcomes = side_by_side(out, devices, bench_one)
+    status = 0
+    for name, outcome in outcomes.items():
+        if len(devices) > 1:
+            out.line(f"\n{name}", "bold")
+        if isinstance(outcome, Exception):
+            out.failure(str(outcome))
+            status = BAD_INPUT
+            continue
+        if len(outcome.comparison.runs) > 1:
+            _show_comparison(out, onnx_file, outcome)
+            _show_care(out, outcome.result)
+        else:
+            _show_one(out, outcome.result)
+        if outcome.parity_failed and status == 0:
+            status = 1
+    found = [one.result for one in outcomes.values() if not isinstance(one, Exception)]
+    if found:
+        out.json(found[0] if len(devices) == 1 else {"schema": 2, "kind": "benches", "of": found})
+    return status
 
 
 def _show_one(out: Output, result: dict[str, Any]) -> None:
     benchmark = result["runs"][0]["benchmark"]
-    if benchmark["profile"] is not None:
+    if benchmark["profile"] is not None and not result["emulated"]:
         _show_profile(out, benchmark["profile"])
     _show(out, benchmark)
     _show_care(out, result)
@@ -222,16 +270,21 @@ def runner(result: dict[str, Any]) -> str:
 
 def _show(out: Output, result: dict[str, Any]) -> None:
     latency, memory, host = result["latency_ms"], result["memory"], result["host"]
+    times = {
+        "load": milliseconds(result["load_ms"]),
+        "first run": milliseconds(result["first_run_ms"]),
+        **{name: milliseconds(value) for name, value in latency.items()},
+        "throughput": f"{result['images_per_second']:,.1f} images/s",
+    }
+    if host["emulated"]:
+        times = {"times": EMULATED}
     rows = {
         "input": f"{result['input']['shape']} {result['input']['dtype']}, noise",
         "run by": f"{runner(result)}, ONNX Runtime {result['versions']['onnxruntime']}",
         "threads": str(result["threads"]),
         "processor": _processor(host),
         "governor": host["governor"] or "not readable",
-        "load": milliseconds(result["load_ms"]),
-        "first run": milliseconds(result["first_run_ms"]),
-        **{name: milliseconds(value) for name, value in latency.items()},
-        "throughput": f"{result['images_per_second']:,.1f} images/s",
+        **times,
     }
     if result["profile"] is None:  # the profiler takes more than a model
         rows["peak memory"] = megabytes(memory["peak_bytes"])
@@ -244,7 +297,8 @@ def _show(out: Output, result: dict[str, Any]) -> None:
     measured = sum(result["samples_ms"]) / 1000
     out.success(
         f"Measured {result['model']['path']} ({megabytes(result['model']['bytes'])}): "
-        f"{percentiles(latency)} over {len(result['samples_ms'])} runs in {measured:.1f} s"
+        f"{EMULATED if host['emulated'] else percentiles(latency)} over "
+        f"{len(result['samples_ms'])} runs in {measured:.1f} s"
     )
 
 
@@ -283,18 +337,26 @@ def _show_times(out: Output, what: str, rows: list[tuple[str, str, float]], tota
     out.table(shown)
 
 
-def _show_comparison(out: Output, onnx_file: Path, comparison: "SpeedComparison") -> None:
+def _show_comparison(out: Output, onnx_file: Path, bench: "DeviceBench") -> None:
+    comparison = bench.comparison
     runs = comparison.runs
+    emulated = bench.result["emulated"]
     shown_names = {run.name: onnx_file.name if run.name == "model" else run.name for run in runs}
     of_model = f"time / {onnx_file.name}'s"
     columns: dict[str, list[str]] = {"": [shown_names[run.name] for run in runs]}
     columns["threads"] = [str(run.setting.threads) for run in runs]
     columns["batch"] = [str(run.benchmark["batch"]) for run in runs]
-    columns["p50"] = [milliseconds(run.benchmark["latency_ms"]["p50"]) for run in runs]
-    columns[of_model] = [_spread(comparison.ratio(run)) for run in runs]
-    columns["by threads"] = [_spread(comparison.thread_scaling(run)) for run in runs]
-    columns["by threads / fp32's"] = [_spread(comparison.scaling_over_fp32(run)) for run in runs]
-    columns["by batch"] = [_spread(comparison.batch_scaling(run)) for run in runs]
+    columns["p50"] = [
+        EMULATED if emulated else milliseconds(run.benchmark["latency_ms"]["p50"]) for run in runs
+    ]
+    ratios = {
+        of_model: comparison.ratio,
+        "by threads": comparison.thread_scaling,
+        "by threads / fp32's": comparison.scaling_over_fp32,
+        "by batch": comparison.batch_scaling,
+    }
+    for name, ratio in ratios.items():
+        columns[name] = ["" if emulated else _spread(ratio(run)) for run in runs]
     columns["model memory"] = [
         "" if run.model_bytes is None else megabytes(run.model_bytes) for run in runs
     ]
