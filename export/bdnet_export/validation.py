@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ import onnx
 import bdnet
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
+from bdnet_devices import Device
 from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
+from bdnet_export.device_run import DeviceRun
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
@@ -43,6 +45,7 @@ def validate(
     model: BDNet,
     image_set: ImageSet,
     *,
+    devices: Sequence[Device] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
     """Compares an exported file with the trained network it claims to be, on every image.
@@ -51,6 +54,7 @@ def validate(
         onnx_path: a file written by `bdnet_export.export`.
         model: the trained network.
         image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
+        devices: where the file runs besides this machine, each with the library.
         progress: called with (images done, images in all).
 
     Raises:
@@ -73,7 +77,9 @@ def validate(
     report.checks += _check_constants(proto, metadata, deployed)
     if proto.functions:
         report.checks.append(_check_bodies(proto))
-    runs = [FileRun("with the library", path, proto, metadata, use_library=True)]
+    runs: list[FileRun | DeviceRun] = [
+        FileRun("with the library", path, proto, metadata, use_library=True)
+    ]
     if proto.functions:
         runs.append(FileRun("without the library", path, proto, metadata, use_library=False))
     else:
@@ -81,6 +87,7 @@ def validate(
             "the file has no operator bodies (as --no-fallback writes it), so it was not run "
             "without the library"
         )
+    runs += [DeviceRun(device, path, metadata) for device in devices]
     trained = TrainedAgainstDeployed(model, deployed)
     fixed = fixed_batch(proto)
     batch = fixed or _BATCH

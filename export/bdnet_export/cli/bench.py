@@ -238,7 +238,9 @@ def _show_one(out: Output, result: dict[str, Any]) -> None:
     benchmark = result["runs"][0]["benchmark"]
     if benchmark["profile"] is not None and not result["emulated"]:
         _show_profile(out, benchmark["profile"])
-    _show(out, benchmark)
+    device = result["device"]
+    where = "" if device["address"] is None else f" on {device['name']}"
+    _show(out, benchmark, f"{result['model']}{where}")
     _show_care(out, result)
 
 
@@ -268,7 +270,7 @@ def runner(result: dict[str, Any]) -> str:
     return f"bdnet kernels ({result['isa']})" if result["use_library"] else "standard operators"
 
 
-def _show(out: Output, result: dict[str, Any]) -> None:
+def _show(out: Output, result: dict[str, Any], measured_file: str) -> None:
     latency, memory, host = result["latency_ms"], result["memory"], result["host"]
     times = {
         "load": milliseconds(result["load_ms"]),
@@ -295,9 +297,9 @@ def _show(out: Output, result: dict[str, Any]) -> None:
         shown.add_row(name, value)
     out.table(shown)
     measured = sum(result["samples_ms"]) / 1000
+    shown_times = EMULATED if host["emulated"] else percentiles(latency)
     out.success(
-        f"Measured {result['model']['path']} ({megabytes(result['model']['bytes'])}): "
-        f"{EMULATED if host['emulated'] else percentiles(latency)} over "
+        f"Measured {measured_file} ({megabytes(result['model']['bytes'])}): {shown_times} over "
         f"{len(result['samples_ms'])} runs in {measured:.1f} s"
     )
 
