@@ -7,11 +7,13 @@ import typer
 
 from bdnet_export.cli.bench import bench
 from bdnet_export.cli.demo import demo
+from bdnet_export.cli.devices import devices
 from bdnet_export.cli.export import export
 from bdnet_export.cli.inspect import inspect
 from bdnet_export.cli.validate import validate
 
 MAKE, CHECK, TRY = "Make a file", "Look at it, prove it, measure it", "Try it"
+BOARDS = "Boards"
 
 
 @dataclass
@@ -68,4 +70,5 @@ app.command(rich_help_panel=MAKE)(export)
 app.command(rich_help_panel=CHECK)(validate)
 app.command(rich_help_panel=CHECK)(bench)
 app.command(rich_help_panel=CHECK)(inspect)
+app.add_typer(devices, name="devices", rich_help_panel=BOARDS)
 app.command(rich_help_panel=TRY)(demo)
