@@ -25,9 +25,9 @@ with Connection(DeviceEntry("board", "board", ssh_config=sys.argv[1])) as connec
 
 def test_who_comes_second_is_told_who_and_how_long(sshd: Sshd) -> None:
     with Connection(sshd.entry()) as one, Connection(sshd.entry()) as two:
-        with Lock(one, "ann@desk"):
-            with pytest.raises(DeviceError, match=r"^board: ann@desk has been using it for \d+ s"):
-                Lock(two, "bob@desk").__enter__()
+        held = r"^board: ann@desk has been using it for \d+ s"
+        with Lock(one, "ann@desk"), pytest.raises(DeviceError, match=held):
+            Lock(two, "bob@desk").__enter__()
         with Lock(two, "bob@desk"):
             pass
 
