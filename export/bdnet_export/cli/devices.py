@@ -196,3 +196,25 @@ def _rows(facts: "Facts") -> dict[str, str | None]:
     if facts.jetson is not None:
         rows["Jetson"] = facts.jetson
     return rows
+
+
+@devices.command()
+def clean(
+    name: NameArgument, inventory: InventoryOption = None, dry_run: DryRunOption = False
+) -> None:
+    """Remove all that bdnet has put on a board."""
+    from bdnet_devices.deployment import Deployer
+    from bdnet_devices.inventory import Inventory
+    from bdnet_devices.lock import Lock
+    from bdnet_devices.probe import probe as ask
+    from bdnet_devices.ssh import Connection
+
+    out = Output()
+    entry = Inventory.load(inventory).get(name)
+    with out.progress() as progress:
+        progress(f"connecting to {entry.host}")
+        told = out.line if dry_run else None
+        with Connection(entry, dry_run=told) as connection, Lock(connection):
+            progress(f"cleaning {name}")
+            freed = Deployer(connection, ask(connection)).clean()
+    out.success(f"{'Would free' if dry_run else 'Freed'} {megabytes(freed)} on {name}")
