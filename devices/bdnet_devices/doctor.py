@@ -1,126 +1,148 @@
-"""Is a board fit for what bdnet does there? Each precondition, with the remedy."""
+"""Whether a board has what a run needs, and for what it lacks the remedy."""
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import dataclass
 
-from bdnet_devices.board_python import OLDEST_GLIBC, find_python
-from bdnet_devices.errors import DeviceError
-from bdnet_devices.own_wheel import MACHINES
-from bdnet_devices.probe import Facts
-from bdnet_devices.ssh import Connection
+from bdnet_devices.inventory import DeviceEntry
+from bdnet_devices.probe import INSTRUCTION_SETS, Facts
 
-NEEDED_BYTES = 500_000_000  # packages unpacked, their wheels, and models
-CLOCK_SECONDS = 60  # within which results of two machines can be put in order
+OLDEST_GLIBC = (2, 28)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
+DISK_BYTES = 500_000_000
+CLOCK_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Check:
-    """A precondition, what was found, and what to do where it does not hold ("" where it does).
+    """One precondition.
 
-    With ``needed`` False it is a wish: bdnet works without it.
+    Attributes:
+        passed: None for a note: a run works, but something is worth knowing.
+        found: what the board has.
+        remedy: what to do; empty where nothing is.
     """
 
     name: str
-    passed: bool
+    passed: bool | None
     found: str
     remedy: str = ""
-    needed: bool = True
 
 
-def examine(connection: Connection, facts: Facts) -> list[Check]:
-    """Tries what deploying and measuring need. Reads, and makes one folder of bdnet's own.
-
-    Args:
-        facts: what `bdnet_devices.probe.probe` found: that it was reached, with a known host key.
-    """
+def examine(entry: DeviceEntry, facts: Facts) -> list[Check]:
+    """The checks for a board that was reached and probed."""
     return [
-        Check("reached through ssh", True, connection.entry.by_hand()),
-        _processor(facts),
+        Check("reachable", True, entry.host),
+        Check("host key", True, "known and the same"),
+        _architecture(facts),
         _glibc(facts),
-        _python(connection, facts),
+        _python(entry, facts),
+        _tools(facts),
         _disk(facts),
-        _folder(connection),
+        _folder(entry, facts),
         _governor(facts),
-        _throttling(facts),
         _clock(facts),
     ]
 
 
-def _processor(facts: Facts) -> Check:
-    found = facts.machine or "not told"
-    if facts.machine in MACHINES:
-        return Check("processor", True, f"{found}, kernels {facts.isa()}")
-    return Check(
-        "processor", False, found, f"use a 64-bit system on it; expected {' or '.join(MACHINES)}"
+def _check(name: str, passed: bool, found: str, remedy: str) -> Check:
+    return Check(name, passed, found, "" if passed else remedy)
+
+
+def _architecture(facts: Facts) -> Check:
+    found = f"{facts.machine or 'not told'}, {facts.bits or '?'}-bit system"
+    return _check(
+        "architecture",
+        facts.machine in INSTRUCTION_SETS and facts.bits != 32,
+        found,
+        f"expected {' or '.join(INSTRUCTION_SETS)}: put a 64-bit system on the board",
     )
 
 
 def _glibc(facts: Facts) -> Check:
-    wanted = ".".join(map(str, OLDEST_GLIBC))
-    found = facts.glibc or "none"
-    parts = tuple(int(part) for part in found.split(".") if part.isdigit())
-    fits = parts >= OLDEST_GLIBC
-    remedy = "" if fits else f"install a newer system; expected glibc {wanted} or newer"
-    return Check("C library", fits, f"glibc {found}", remedy)
+    return _check(
+        "glibc",
+        facts.glibc is not None and version(facts.glibc) >= OLDEST_GLIBC,
+        facts.glibc or "another C library",
+        "expected 2.28 or newer: Debian 10, Ubuntu 20.04, JetPack 5 and what came after them",
+    )
 
 
-def _python(connection: Connection, facts: Facts) -> Check:
-    try:
-        command, python = find_python(connection, facts)
-    except DeviceError as error:
-        sentence = str(error).removeprefix(f"{connection.name}: ")
-        found, _, remedy = sentence.partition("; ")
-        return Check("Python", False, found, remedy or "install Python 3.10 to 3.13 there")
-    return Check("Python", True, f"{python} ({command})")
+def _python(entry: DeviceEntry, facts: Facts) -> Check:
+    usable = [
+        f"{number} ({path})"
+        for path, number in facts.pythons
+        if OLDEST_PYTHON <= version(number) <= NEWEST_PYTHON
+    ]
+    found = ", ".join(f"{number} ({path})" for path, number in facts.pythons)
+    return _check(
+        "Python",
+        bool(usable),
+        usable[0] if usable else found or "none",
+        "expected 3.10 to 3.13: install one there (Debian: 'sudo apt install python3'), or name "
+        f"one that is elsewhere as 'python' of {entry.name} in the inventory",
+    )
+
+
+def _tools(facts: Facts) -> Check:
+    missing = ", ".join(facts.missing_tools)
+    return _check(
+        "shell tools",
+        not missing,
+        f"{missing} missing" if missing else "all there",
+        "install util-linux and coreutils, or a busybox that has them",
+    )
 
 
 def _disk(facts: Facts) -> Check:
     free = facts.disk_free_bytes
-    if free is None:
-        return Check("disk", True, "not told", needed=False)
-    fits = free >= NEEDED_BYTES
-    remedy = "" if fits else f"make room; expected {NEEDED_BYTES / 1e6:.0f} MB for packages"
-    return Check("disk", fits, f"{free / 1e6:,.0f} MB free in the home folder", remedy)
+    return _check(
+        "disk",
+        free is not None and free >= DISK_BYTES,
+        "not told" if free is None else f"{free / 1e6:,.0f} MB free",
+        f"expected {DISK_BYTES / 1e6:.0f} MB: make room, or name a folder on another disk as "
+        "'folder' in the inventory",
+    )
 
 
-def _folder(connection: Connection) -> Check:
-    folder = connection.entry.folder
-    quoted = shlex.quote(folder)
-    command = f"mkdir -p {quoted} && test -w {quoted}"
-    done = connection.change(command, check=False)
-    if done.status == 0:
-        return Check("folder", True, f"{folder} may be written")
-    return Check(
+def _folder(entry: DeviceEntry, facts: Facts) -> Check:
+    return _check(
         "folder",
-        False,
-        f"{folder} may not be written",
-        "name another as 'folder' in the inventory, or give this user the right to it",
+        facts.writable,
+        f"{entry.folder} {'may' if facts.writable else 'may not'} be written",
+        "name a folder of that user as 'folder' in the inventory",
     )
 
 
 def _governor(facts: Facts) -> Check:
     if facts.governor is None:
-        return Check("governor", True, "not told: its clock cannot be fixed", needed=False)
-    fixed = facts.governor == "performance"
-    remedy = "" if fixed else "times vary less with bench --governor performance"
-    return Check("governor", fixed, facts.governor, remedy, needed=False)
-
-
-def _throttling(facts: Facts) -> Check:
-    if facts.throttled is None:
-        return Check("throttling", True, "not told", needed=False)
-    clean = int(facts.throttled, 16) == 0
-    remedy = "" if clean else "use a stronger power supply and cooling, then start it again"
-    return Check("throttling", clean, facts.throttled, remedy, needed=False)
+        return Check("governor", None, "not told", "times may vary with the clock's frequency")
+    if facts.governor == "performance":
+        return Check("governor", True, facts.governor)
+    return Check(
+        "governor",
+        None,
+        facts.governor,
+        "times vary less with 'performance', which 'bench --governor performance' sets for a run",
+    )
 
 
 def _clock(facts: Facts) -> Check:
     if facts.time is None:
-        return Check("clock", True, "not told", needed=False)
-    off = facts.time - time.time()
-    right = abs(off) <= CLOCK_SECONDS
-    remedy = "" if right else "set it (timedatectl set-ntp true): results tell when they were made"
-    return Check("clock", right, f"{off:+.0f} s from this machine's", remedy, needed=False)
+        return Check("clock", None, "not told", "see that 'date' works there")
+    seconds = facts.time - time.time()
+    if abs(seconds) <= CLOCK_SECONDS:
+        return Check("clock", True, "as here, within five minutes")
+    return Check(
+        "clock",
+        None,
+        f"{abs(seconds) / 3600:.1f} h {'ahead of' if seconds > 0 else 'behind'} this machine's",
+        "let it be set over the network ('timedatectl set-ntp true'), or results carry wrong dates",
+    )
+
+
+def version(text: str) -> tuple[int, int]:
+    """'3.11.2' -> (3, 11)"""
+    major, minor = (int(part) for part in text.split(".")[:2])
+    return major, minor

@@ -184,8 +184,8 @@ class Inventory:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(tomlkit.dumps(self._document))
+            os.close(handle)
+            Path(part).write_text(tomlkit.dumps(self._document), encoding="utf-8")
             if path.exists():
                 shutil.copymode(path, part)
             Path(part).replace(path)

@@ -1,86 +1,107 @@
-"""One run at a time on a board.
+"""One run at a time holds a board: two at once would measure each other.
 
-The lock is a folder beside the board's own, made and removed by a process there that ends with the
-connection. It says who holds it, since when, and by which process in which start of the board; so
-one that was left behind, by a power cut say, is known for what it is.
+The lock is the kernel's, on a file there (flock), so it goes with the process that holds it and
+with a restart of the board. A run whose client was cut off from the network leaves a process there
+that nobody told: it has to hear from its client, and who comes later ends that connection.
 """
 
 from __future__ import annotations
 
+import getpass
 import shlex
+import socket
 import subprocess
+import threading
+from contextlib import suppress
 from types import TracebackType
 
 from bdnet_devices.errors import DeviceError
-from bdnet_devices.ssh import Connection
+from bdnet_devices.ssh import Connection, read_until
+from bdnet_devices.ssh_failures import explain_command
+from bdnet_devices.supervisor import supervise
 
-SECONDS = 30.0
+BEAT_SECONDS, STALE_SECONDS = 10, 60
+ANSWER_SECONDS = 40
+HELD = "held"
 
-# Arguments: the lock, the owner. Answers 'held', or 'busy<TAB>owner<TAB>age in seconds'.
-SCRIPT = r"""
-lock=$1 owner=$2
-boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown)
-alive() { [ "$3" = "$boot" ] && kill -s 0 "$2" 2>/dev/null; }
-take() {
-  mkdir -p "$(dirname "$lock")" || exit 1
-  mkdir "$lock" 2>/dev/null || return 1
-  printf '%s\t%s\t%s\t%s\n' "$(date +%s)" $$ "$boot" "$owner" > "$lock/owner.part" &&
-    mv "$lock/owner.part" "$lock/owner" || { rm -rf "$lock"; exit 1; }
-}
-if ! take; then
-  i=0  # whoever has just made the folder needs a moment to sign it
-  while [ ! -f "$lock/owner" ] && [ $i -lt 3 ]; do sleep 1; i=$((i + 1)); done
-  IFS="$(printf '\t')" read -r since pid other name < "$lock/owner" 2>/dev/null
-  if alive "$since" "${pid:-0}" "$other"; then
-    printf 'busy\t%s\t%s\n' "$name" $(($(date +%s) - since)); exit 0
+# Arguments: the folder, the owner. Times are /proc/uptime's, which no clock that is set changes.
+_SCRIPT = f"""
+mkdir -p -- "$1" && exec 9<>"$1/lock" || exit 1
+uptime() {{ read -r up rest </proc/uptime; up=${{up%.*}}; }}
+uptime
+read -r boot </proc/sys/kernel/random/boot_id
+if ! flock -n 9; then
+  beat=$up
+  {{ read -r owner; read -r start; read -r its_boot; read -r its_pid; read -r sshd; }} <"$1/lock"
+  read -r beat <"$1/lock.alive" || beat=$up
+  if [ -n "$sshd" ] && [ "$its_boot" = "$boot" ] && [ $((up - beat)) -gt {STALE_SECONDS} ]; then
+    kill -s TERM "$sshd"
+    flock -w 10 9 || {{ echo "$((up - start)) $owner"; exit 0; }}
+  else
+    echo "$((up - ${{start:-$up}})) $owner"; exit 0
   fi
-  rm -rf "$lock"
-  take || { printf 'busy\t%s\t0\n' 'another run'; exit 0; }
 fi
-trap 'rm -rf "$lock"' EXIT
-trap 'exit 0' HUP INT TERM
-echo held
-cat >/dev/null
+p=$$
+while [ "$p" -gt 1 ]; do
+  read -r name <"/proc/$p/comm"
+  case $name in sshd*) break;; esac
+  p=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$p/status")
+done
+[ "$p" -gt 1 ] || p=
+printf '%s\\n' "$2" "$up" "$boot" $$ "$p" >"$1/lock"
+echo "$up" >"$1/lock.alive"
+echo {HELD}
+while read -r beat; do uptime; echo "$up" >"$1/lock.alive"; done 2>/dev/null
+: >"$1/lock"; rm -f "$1/lock.alive"
 """
 
 
 class Lock:
-    """Holds a board while the context lasts.
+    """Holds the board while the context lasts. In a dry run nothing is held.
 
     Args:
-        connection: to the board, open for as long.
-        owner: what whoever comes second is told.
+        connection: an open one.
+        owner: who others are told that holds it; by default user@host.
+
+    Raises:
+        DeviceError: somebody else holds it; who, and for how long.
     """
 
-    def __init__(self, connection: Connection, owner: str) -> None:
+    def __init__(self, connection: Connection, owner: str | None = None) -> None:
         self._connection = connection
-        self._owner = owner
-        self._holder: subprocess.Popen[bytes] | None = None
+        self._owner = owner or f"{getpass.getuser()}@{socket.gethostname()}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ended = threading.Event()
 
     def __enter__(self) -> Lock:
-        """Raises `DeviceError` where another run holds the board."""
-        connection = self._connection
-        lock = f"{connection.entry.folder}/lock"
-        command = shlex.join(["sh", "-c", SCRIPT, "sh", lock, self._owner])
-        self._holder = connection.popen_supervised(command)
+        connection, name = self._connection, self._connection.name
+        if connection.dry_run is not None:
+            return self
+        folder = connection.entry.folder
+        command = shlex.join(["sh", "-c", _SCRIPT, "sh", folder, self._owner])
+        self._process = connection.popen(supervise(command))
         try:
-            answer = _answer(self._holder)
-            if answer == "held":
-                return self
-            kind, _, rest = answer.partition("\t")
-            if kind == "busy":
-                owner, _, age = rest.partition("\t")
-                raise DeviceError(
-                    f"{connection.name}: another run holds it: {owner}, for {_duration(int(age))}; "
-                    "wait until that has ended, then run this again"
+            said = read_until(self._process, b"\n", ANSWER_SECONDS)
+            if said is None:
+                self._process.kill()
+                _, errors = self._process.communicate()
+                text = errors.decode(errors="replace")
+                status = self._process.returncode
+                raise connection.explain(status, text) or explain_command(
+                    connection.entry, "locking the board", status, text
                 )
-            raise DeviceError(
-                f"{connection.name}: {connection.entry.folder} cannot be made there for the lock; "
-                "name another folder in the inventory, or see the board's disk and its rights"
-            )
+            answer = said.decode(errors="replace")
+            if answer != HELD:
+                seconds, _, owner = answer.partition(" ")
+                raise DeviceError(
+                    f"{name}: {owner or 'somebody'} has been using it for {_age(int(seconds))}; "
+                    "wait for the end of that run, then run this again"
+                )
         except BaseException:
             self._end()
             raise
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
 
     def __exit__(
         self,
@@ -90,29 +111,31 @@ class Lock:
     ) -> None:
         self._end()
 
+    def _beat(self) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        while not self._ended.wait(BEAT_SECONDS):
+            with suppress(OSError, ValueError):
+                self._process.stdin.write(b"\n")
+                self._process.stdin.flush()
+
     def _end(self) -> None:
-        holder = self._holder
-        if holder is None:
+        self._ended.set()
+        process = self._process
+        if process is None:
             return
-        # Its input's end is its order to remove the lock; it is waited for, so that the next run
-        # finds none.
-        for stream in (holder.stdin, holder.stdout, holder.stderr):
-            if stream is not None:
-                stream.close()
-        try:
-            holder.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            holder.kill()
-            holder.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            with suppress(OSError):
+                if stream is not None:
+                    stream.close()
+        # It ends with its input; where the network is gone, nobody would say so.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(3)
+        process.kill()
+        process.wait()
 
 
-def _answer(holder: subprocess.Popen[bytes]) -> str:
-    assert holder.stdout is not None
-    return holder.stdout.readline().decode(errors="replace").rstrip("\n")
-
-
-def _duration(seconds: int) -> str:
+def _age(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds} s"
-    minutes = seconds // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

@@ -1,10 +1,8 @@
-"""A board as a device: what `LocalDevice` does here, done there through ssh."""
+"""A board as a device: each method runs the same module as `LocalDevice`, there."""
 
 from __future__ import annotations
 
-import getpass
 import shlex
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,6 +11,8 @@ from typing import Any
 
 from bdnet_devices.deployment import Deployer
 from bdnet_devices.device import Device, Progress
+from bdnet_devices.doctor import examine
+from bdnet_devices.errors import DeviceError
 from bdnet_devices.inventory import LOCAL, Inventory
 from bdnet_devices.local import LocalDevice
 from bdnet_devices.lock import Lock
@@ -23,13 +23,15 @@ from bdnet_runtime.benchmark import BenchmarkOptions
 from bdnet_runtime.monitor import WatchOptions
 from bdnet_runtime.verify import VerifyOptions
 
+LITE = ".tflite"
+
 
 class SshDevice:
-    """Runs everything on a board, which gets what it lacks. See `bdnet_devices.device.Device`.
+    """See `bdnet_devices.device.Device`. What is missing there is deployed first.
 
     Args:
-        connection: to the board, open and locked for this run.
-        deployer: what puts things there.
+        connection: an open one, to a board that is locked.
+        deployer: for the same connection.
     """
 
     def __init__(self, connection: Connection, deployer: Deployer) -> None:
@@ -47,14 +49,15 @@ class SshDevice:
     def benchmark(
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
     ) -> dict[str, Any]:
-        with self._start(options.command(self._runtime, self._deployer.file(model))) as process:
+        there = self._deployer.file(model)
+        with self._process(options.command("", there), lite=model.suffix == LITE) as process:
             return process.result(progress)
 
     def start(
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
     ) -> ProcessTurnTaker:
-        there = self._deployer.file(model)
-        process = self._start(options.command(self._runtime, there, turns=True))
+        command = options.command("", self._deployer.file(model), turns=True)
+        process = self._process(command, lite=model.suffix == LITE)
         return ProcessTurnTaker(wait_until_ready(process, progress))
 
     def verify(
@@ -64,50 +67,25 @@ class SshDevice:
         options: VerifyOptions,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        files = (self._deployer.file(model), self._deployer.file(reference))
-        with self._start(options.command(self._runtime, *files)) as process:
+        command = options.command("", self._deployer.file(model), self._deployer.file(reference))
+        with self._process(command) as process:
             return process.result(progress)
 
     def watch(self, options: WatchOptions) -> ProcessWatch:
-        return ProcessWatch(wait_until_ready(self._start(options.command(self._runtime))))
+        return ProcessWatch(wait_until_ready(self._process(options.command(""))))
+
+    def _process(self, command: list[str], *, lite: bool = False) -> EventProcess:
+        """``command`` as for this machine; the board's Python takes the place of the first word."""
+        line = shlex.join([*(self._lite if lite else self._runtime), *command[1:]])
+        return EventProcess(self._connection.supervised(line), self._connection.explain)
 
     @cached_property
     def _runtime(self) -> list[str]:
         return self._deployer.runtime()
 
-    def _start(self, command: Sequence[str]) -> EventProcess:
-        argv = self._connection.supervised(shlex.join(command))
-        return EventProcess(argv, self._connection.explain)
-
-
-@contextmanager
-def open_device(
-    name: str,
-    inventory: Path | None = None,
-    *,
-    wheel: Path | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Device]:
-    """The device of that name, for this run alone.
-
-    Args:
-        name: "local", or one of the inventory.
-        inventory: the file; by default the user's own.
-        wheel: bdnet's own for the board, where it cannot be built.
-        progress: called while the board is reached and given what it lacks.
-
-    Raises:
-        DeviceError: there is no such device, it cannot be reached, or another run holds it.
-    """
-    if name == LOCAL:
-        yield LocalDevice()
-        return
-    entry = Inventory.load(inventory).get(name)
-    if progress is not None:
-        progress(f"reaching {entry.host}", 0.0)
-    with Connection(entry) as connection, locked(connection):
-        deployer = Deployer(connection, probe(connection), own=wheel, progress=progress)
-        yield SshDevice(connection, deployer)
+    @cached_property
+    def _lite(self) -> list[str]:
+        return self._deployer.lite_runtime()
 
 
 def require_devices(names: Sequence[str], inventory: Path | None) -> None:
@@ -119,14 +97,34 @@ def require_devices(names: Sequence[str], inventory: Path | None) -> None:
 
 
 @contextmanager
-def locked(connection: Connection) -> Iterator[None]:
-    """The board for this run alone. Whoever only looks on, in a dry run, does not need it so.
+def open_device(
+    name: str,
+    inventory: Path | None = None,
+    *,
+    wheel: Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Device]:
+    """The device of this name, reached, examined and held while the context lasts.
+
+    Args:
+        name: "local", or one of the inventory.
+        inventory: its file; by default the user's own.
+        wheel: bdnet's own for the board, where it cannot be built (see `own_wheel`).
+        progress: called while the board is reached and given what it lacks.
 
     Raises:
-        DeviceError: another run holds it.
+        DeviceError: there is none of this name, it cannot be reached, somebody else uses it, or it
+            lacks what a run needs.
     """
-    if connection.dry_run is not None:
-        yield
+    if name == LOCAL:
+        yield LocalDevice()
         return
-    with Lock(connection, f"{getpass.getuser()}@{socket.gethostname()}"):
-        yield
+    entry = Inventory.load(inventory).get(name)
+    if progress is not None:
+        progress(f"reaching {entry.host}", 0.0)
+    with Connection(entry) as connection, Lock(connection):
+        facts = probe(connection)
+        for check in examine(connection.entry, facts):
+            if check.passed is False:
+                raise DeviceError(f"{name}: {check.name}: {check.found}; {check.remedy}")
+        yield SshDevice(connection, Deployer(connection, facts, own=wheel, progress=progress))

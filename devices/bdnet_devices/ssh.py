@@ -10,7 +10,6 @@ import os
 import select
 import shlex
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -168,10 +167,6 @@ class Connection:
         """
         return self.client(supervise(command))
 
-    def popen_supervised(self, command: str) -> subprocess.Popen[bytes]:
-        """`supervised`, started: all three streams are pipes."""
-        return self.popen(supervise(command))
-
     def explain(self, status: int, errors: str) -> DeviceError | None:
         """What became of a process of `supervised` that ended so; None for the command's affair."""
         if status == SSH_FAILED:
@@ -211,7 +206,8 @@ class Connection:
         self._cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         self._socket = f"{folder}/s"
         # A file and not a pipe: nobody reads it while the master runs.
-        errors = self._cleanup.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - of the context of this class
+        self._cleanup.callback(errors.close)
         # 'cat' ends with standard input, which ends with this process, and the master with it.
         self._master = subprocess.Popen(
             [
@@ -225,7 +221,7 @@ class Connection:
             env=_environment(),
         )
         self._cleanup.callback(_end, self._master)
-        said = _read_until(self._master, f"{READY}\n".encode(), READY_SECONDS)
+        said = read_until(self._master, f"{READY}\n".encode(), READY_SECONDS)
         if said is None:
             if self._master.poll() is None:
                 raise ssh_failures.explain_time_out(self.entry, READY_SECONDS, "connecting")
@@ -296,7 +292,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "SSH_ASKPASS_REQUIRE": "never"}
 
 
-def _read_until(process: subprocess.Popen[bytes], mark: bytes, seconds: float) -> bytes | None:
+def read_until(process: subprocess.Popen[bytes], mark: bytes, seconds: float) -> bytes | None:
     """What the process writes before ``mark``; None when it ends or ``seconds`` pass first."""
     assert process.stdout is not None
     said, deadline = b"", time.monotonic() + seconds
@@ -317,9 +313,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         assert stream is not None
         with suppress(OSError):
             stream.close()
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
-        if number is not None:
-            process.send_signal(number)
+    for stop in (None, process.terminate, process.kill):
+        if stop is not None:
+            stop()
         with suppress(subprocess.TimeoutExpired):
             process.wait(2)
             return

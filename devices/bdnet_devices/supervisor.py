@@ -10,24 +10,24 @@ from __future__ import annotations
 
 import shlex
 
-# In a session of its own: $$ is the process group. The relay, on the left, ends the group; it
-# ignores the TERM that it sends, and runs beside the pipeline, since dash's wait for one process
-# waits for all of a pipeline. The shell that waits has a handler and not the signal ignored, since
-# what is ignored stays so in the command.
+# In a session of its own: $$ is the process group. On the left of the pipe the relay, which ends
+# the group and ignores the TERM that it sends. On the right the command and what waits for it,
+# which tells its status and then ends whatever is left, with KILL: it cannot be lost between a fork
+# and what the child does first. The shells' own words about killed jobs are for nobody.
 _SESSION = """
-{ { cat <&3; exec >&-; sleep 1; trap "" TERM; kill -s TERM -- -$$; sleep 2; kill -s KILL -- -$$; } &
-} | (exec 3<&-; exec sh -c "$1") & p=$!;
-exec 3<&-; trap : TERM;
-wait $p; r=$?; while kill -s 0 $p; do wait $p; r=$?; done 2>/dev/null;
-exit $r
+exec 2>/dev/null;
+{ cat <&3; exec >&-; sleep 1; trap "" TERM; kill -s TERM -- -$$; sleep 2; kill -s KILL -- -$$; } |
+{ exec 6<&0 </dev/null; trap : TERM;
+sh -c "$1" <&6 >&5 2>&4 3<&- 4>&- 5>&- 6<&- & p=$!; exec 3<&- 6<&-;
+wait $p; r=$?; while kill -s 0 $p; do wait $p; r=$?; done;
+echo $r; kill -s KILL -- -$$; }
 """
 
-# Outside of it: whatever of the group is left when the command has ended goes with it.
+# Outside of it, with the channel's input, errors and output as 3, 4 and 5.
 _OUTSIDE = f"""
-exec 3<&0;
-setsid sh -c {shlex.quote(" ".join(_SESSION.split()))} sh "$1" & g=$!;
-exec 3<&-; wait $g; r=$?; kill -s KILL -- -$g 2>/dev/null;
-exit $r
+exec 3<&0 4>&2 5>&1 </dev/null 2>/dev/null;
+r=$(exec setsid sh -c {shlex.quote(" ".join(_SESSION.split()))} sh "$1" 2>&4);
+exit ${{r:-$?}}
 """
 
 

@@ -122,6 +122,12 @@ class Sshd:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
 
+    def restart(self) -> None:
+        """Reads its configuration again."""
+        self._server.terminate()
+        self._server.wait()
+        self.start()
+
     def cut(self) -> None:
         """Ends every connection at once; new ones are accepted."""
         self._signal(self._connections(), signal.SIGKILL)

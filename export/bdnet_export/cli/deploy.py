@@ -63,15 +63,15 @@ def _deploy(
 ) -> str:
     """Deploys to one device. Returns the sentence of its success."""
     from bdnet_devices.deployment import Deployer
+    from bdnet_devices.lock import Lock
     from bdnet_devices.probe import probe
-    from bdnet_devices.remote import locked
     from bdnet_devices.ssh import Connection
 
     began = time.perf_counter()
     progress(f"reaching {entry.name}")
     with (
         Connection(entry, dry_run=None if dry_run is None else dry_run.line) as connection,
-        locked(connection),
+        Lock(connection),
     ):
         deployer = Deployer(connection, probe(connection), own=wheel, progress=progress)
         deployer.runtime()
