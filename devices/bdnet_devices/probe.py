@@ -9,12 +9,12 @@ from bdnet_devices.ssh import Connection
 
 # The processor's features that our instruction sets need, as /proc/cpuinfo names them. The library
 # decides when it is loaded; this is what it will find.
-INSTRUCTION_SETS = {
+INSTRUCTION_SETS: dict[str, dict[str, set[str]]] = {
     "x86_64": {
         "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vpopcntdq"},
         "avx2": {"avx2"},
     },
-    "aarch64": {"neon": {"asimd"}},
+    "aarch64": {"neon": set()},  # every one has it
 }
 
 # Arguments: the folder, and a Python that the inventory names or nothing. Prints 'key value' lines.

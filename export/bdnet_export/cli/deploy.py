@@ -50,7 +50,10 @@ def deploy(
     entries = [devices.get(name) for name in dict.fromkeys(device.split(","))]
     for entry in entries:
         with out.progress() as progress:
-            said = _deploy(onnx_file, entry, wheel, out if dry_run else None, progress)
+            commands: list[str] | None = [] if dry_run else None
+            said = _deploy(onnx_file, entry, wheel, commands, progress)
+        for command in commands or ():
+            out.line(command)
         out.success(said)
 
 
@@ -58,10 +61,14 @@ def _deploy(
     onnx_file: Path,
     entry: "DeviceEntry",
     wheel: Path | None,
-    dry_run: Output | None,
+    commands: list[str] | None,
     progress: StageProgress,
 ) -> str:
-    """Deploys to one device. Returns the sentence of its success."""
+    """Deploys to one device. Returns the sentence of its success.
+
+    Args:
+        commands: in a dry run, where those that would change the device are noted.
+    """
     from bdnet_devices.deployment import Deployer
     from bdnet_devices.lock import Lock
     from bdnet_devices.probe import probe
@@ -69,14 +76,12 @@ def _deploy(
 
     began = time.perf_counter()
     progress(f"reaching {entry.name}")
-    with (
-        Connection(entry, dry_run=None if dry_run is None else dry_run.line) as connection,
-        Lock(connection),
-    ):
+    note = None if commands is None else commands.append
+    with Connection(entry, dry_run=note) as connection, Lock(connection):
         deployer = Deployer(connection, probe(connection), own=wheel, progress=progress)
         deployer.runtime()
         path = deployer.file(onnx_file)
-    if dry_run:
+    if commands is not None:
         return f"Nothing was changed on {entry.name}"
     seconds = time.perf_counter() - began
     sent = f"sent {megabytes(deployer.sent_bytes)}" if deployer.sent_bytes else "it was all there"

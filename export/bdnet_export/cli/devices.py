@@ -214,8 +214,11 @@ def clean(
     entry = Inventory.load(inventory).get(name)
     with out.progress() as progress:
         progress(f"connecting to {entry.host}")
-        told = out.line if dry_run else None
-        with Connection(entry, dry_run=told) as connection, Lock(connection):
+        commands: list[str] = []
+        note = commands.append if dry_run else None
+        with Connection(entry, dry_run=note) as connection, Lock(connection):
             progress(f"cleaning {name}")
             freed = Deployer(connection, ask(connection)).clean()
+    for command in commands:
+        out.line(command)
     out.success(f"{'Would free' if dry_run else 'Freed'} {megabytes(freed)} on {name}")
