@@ -55,10 +55,15 @@ def test_nodes_are_those_of_the_runs_that_count(tmp_path: Path) -> None:
 
 
 def test_what_a_loop_over_images_runs_stands_for_itself(tmp_path: Path) -> None:
-    """Of all images of a run together; what the loop itself takes is between the nodes."""
+    """Of all images of a run together; what the loop itself takes is between the nodes.
+
+    A Loop that it runs goes on to count as one node.
+    """
     events = [
-        node("stem", "Conv", 100, 300),
-        node("stem", "Conv", 500, 200),
+        node("stem", "Loop", 100, 300),
+        node("tap", "Mul", 150, 100),
+        node("stem", "Loop", 500, 200),
+        node("tap", "Mul", 550, 100),
         node("images/Scan", "Scan", 50, 1000),
         node("head", "Gemm", 1100, 100),
         run(0, 1250),
