@@ -21,7 +21,7 @@ import bdnet
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
 from bdnet_export.bodies import foreign_bodies
-from bdnet_export.comparison import Array, FileRun, TrainedAgainstDeployed
+from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
@@ -32,6 +32,7 @@ from bdnet_export.model_file import (
     load_model,
 )
 from bdnet_export.report import Check, ValidationReport
+from bdnet_runtime.verification import fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -88,25 +89,27 @@ def validate(
         images = image_set.images[begin : begin + batch]
         features, logits = trained.compare(images)
         for run in runs:
-            run.compare(begin, _fill(images, fixed), features, logits)
+            run.compare(begin, fill_batch(images, fixed), features, logits)
         if progress is not None:
             progress(begin + len(images), total)
     for run in runs:
         report.checks += run.checks()
-        report.values_compared += run.compared
-        report.values_different += run.different
-        report.max_logit_error = max(report.max_logit_error, run.worst_logit)
-        if run.failing_image is not None and report.first_difference is None:
-            image = image_set.images[run.failing_image : run.failing_image + 1]
-            report.first_difference, shown = run.first_difference(deployed, _fill(image, fixed))
+        report.values_compared += run.tally.compared
+        report.values_different += run.tally.different
+        report.max_logit_error = max(report.max_logit_error, run.tally.worst_logit)
+        if run.tally.failing_image is not None and report.first_difference is None:
+            image = image_set.images[run.tally.failing_image : run.tally.failing_image + 1]
+            report.first_difference, shown = run.first_difference(
+                deployed, fill_batch(image, fixed)
+            )
             report.checks.append(Check(f"first difference {run.label}", False, shown))
-    if report.values_different == 0 and any(run.wrong_logits for run in runs):
+    if report.values_different == 0 and any(run.tally.wrong_logits for run in runs):
         report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
     if image_set.labels is not None:
         report.accuracy_pytorch = float(np.mean(np.array(trained.top1) == image_set.labels))
-        report.accuracy_onnx = float(np.mean(np.array(runs[0].top1) == image_set.labels))
+        report.accuracy_onnx = float(np.mean(np.array(runs[0].tally.top1) == image_set.labels))
     report.seconds = time.perf_counter() - started
     return report
 
@@ -162,10 +165,3 @@ def _check_constants(
             ),
         ),
     ]
-
-
-def _fill(images: Array, batch: int | None) -> Array:
-    """Repeats the last image up to a full batch, for files whose batch is fixed."""
-    if batch is None or len(images) == batch:
-        return images
-    return np.concatenate([images, np.repeat(images[-1:], batch - len(images), axis=0)])

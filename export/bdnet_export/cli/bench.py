@@ -1,6 +1,7 @@
 """bdnet-export bench"""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,8 +74,35 @@ def bench(
             "--no-library", help="Run the standard operators in the file, not bdnet's kernels."
         ),
     ] = False,
+    governor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Set it while measuring, such as performance; restored in any case.",
+            show_default=False,
+        ),
+    ] = None,
+    max_temperature: Annotated[
+        float | None,
+        typer.Option(
+            metavar="C",
+            help="Degrees Celsius to cool down to before measuring.",
+            show_default=False,
+        ),
+    ] = None,
+    cool_down: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Seconds to wait for that at most.")
+    ] = 300.0,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="The trained network, to verify the file with before it is measured.",
+            show_default=False,
+        ),
+    ] = None,
     json_file: JsonOption = None,
-) -> None:
+) -> int:
     """Measure the file on this machine, in a fresh process.
 
     One batch of noise, again and again. Every sample is kept, none is dropped as an outlier: what
@@ -90,6 +118,7 @@ def bench(
     - what a second thread is worth: `bdnet-export bench fashion.onnx --against fp32 --threads 1,2`
     - what the kernels are worth: `bdnet-export bench fashion.onnx --against no-library,reference`
     - where the time goes: `bdnet-export bench fashion.onnx --profile`
+    - verified first: `bdnet-export bench fashion.onnx --source fashion-mnist`
     - for a script: `bdnet-export bench fashion.onnx --threads 2 --seconds 10 --json -`
     """
     names = [] if against is None else against.split(",")
@@ -106,54 +135,84 @@ def bench(
         if given and not needed:
             raise typer.BadParameter(f"{reason}; leave it out", param_hint=f"'{option}'")
 
+    from bdnet_devices import LocalDevice
+    from bdnet_devices.care import Care, bench_result, single_run, watched
+    from bdnet_runtime.benchmark import BenchmarkOptions
+
+    care = Care(governor, max_temperature, cool_down)
+    options = BenchmarkOptions(
+        warmup=warmup, seconds=seconds, use_library=not no_library, profile=profile
+    )
     out = Output(json_file)
-    if not several:
-        _bench_one(
-            *(out, onnx_file, thread_counts[0], batches[0]),
-            *(warmup, seconds, not no_library, profile),
-        )
-        return
+    device = LocalDevice()
+    if not several and source is None:  # without PyTorch, which takes longer than this
+        options = replace(options, threads=thread_counts[0], batch=batches[0])
+        with out.progress() as progress, watched(device, care, progress) as conditions:
+            benchmark = device.benchmark(onnx_file, options, progress)
+        runs = [single_run(benchmark)]
+        result = bench_result(device, onnx_file, runs, conditions.report)
+        _show_one(out, result)
+        out.json(result)
+        return 0
     with out.progress() as progress:
         progress("loading PyTorch")
         import bdnet_export
-        from bdnet_runtime.benchmark import BenchmarkOptions
+        from bdnet_export.device_bench import ParityQuestion, bench_on_device
+        from bdnet_export.parity import bench_reference
+        from bdnet_export.speed import contest
 
-        comparison = bdnet_export.compare_speed(
+        question = None
+        if source is not None:
+            progress(f"computing what {source} gives")
+            network = bdnet_export.load_source(source)
+            question = ParityQuestion(*bench_reference(onnx_file, network.model))
+        with contest(
             onnx_file,
             names,
             settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
-            options=BenchmarkOptions(warmup=warmup, seconds=seconds, use_library=not no_library),
+            options=options,
             rounds=ROUNDS if rounds is None else rounds,
             images=images,
             twins_folder=keep_twins,
             progress=progress,
+        ) as prepared:
+            bench = bench_on_device(device, prepared, care, question, progress)
+    if len(bench.comparison.runs) > 1:
+        _show_comparison(out, onnx_file, bench.comparison)
+        _show_care(out, bench.result)
+    else:
+        _show_one(out, bench.result)
+    out.json(bench.result)
+    return 1 if bench.parity_failed else 0
+
+
+def _show_one(out: Output, result: dict[str, Any]) -> None:
+    benchmark = result["runs"][0]["benchmark"]
+    if benchmark["profile"] is not None:
+        _show_profile(out, benchmark["profile"])
+    _show(out, benchmark)
+    _show_care(out, result)
+
+
+def _show_care(out: Output, result: dict[str, Any]) -> None:
+    """What makes the times worth more or less."""
+    parity, conditions = result["parity"], result["conditions"]
+    if parity is not None:
+        found = f"{parity['different']:,} of {parity['values']:,} values differ"
+        said = f"{parity['source']}: {found} on {parity['images']} images of noise"
+        if parity["passed"]:
+            out.success(f"Equal to {said}")
+        else:
+            first = parity["first_difference"] or "the logits"
+            out.failure(f"Not equal to {said}, first in {first}")
+    if conditions["throttled"]:
+        out.failure(
+            f"Throttled while measured ({', '.join(conditions['throttled'])}): the times are those "
+            "of a slower machine; cool it, see its power supply, or give --max-temperature"
         )
-    _show_comparison(out, onnx_file, comparison)
-    out.json(comparison.to_dict())
-
-
-def _bench_one(
-    out: Output,
-    onnx_file: Path,
-    threads: int,
-    batch: int | None,
-    warmup: int,
-    seconds: float,
-    use_library: bool,
-    profile: bool,
-) -> None:
-    with out.progress() as progress:
-        from bdnet_devices import LocalDevice
-        from bdnet_runtime.benchmark import BenchmarkOptions
-
-        options = BenchmarkOptions(
-            threads, warmup, seconds, use_library, batch=batch, profile=profile
-        )
-        result = LocalDevice().benchmark(onnx_file, options, progress)
-    if result["profile"] is not None:
-        _show_profile(out, result["profile"])
-    _show(out, result)
-    out.json(result)
+    if conditions["clock"]["jumped"]:
+        jump = conditions["clock"]["jump_ms"]
+        out.failure(f"The clock was set by {jump:+.0f} ms while measured; times may be wrong")
 
 
 def runner(result: dict[str, Any]) -> str:
