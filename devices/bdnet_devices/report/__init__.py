@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from bdnet_devices.report.results import Result, load_results
 from bdnet_devices.report.tables import write_csv, write_markdown
 
-__all__ = ["FORMATS", "Result", "load_results"]
+__all__ = ["WRITERS", "Result", "load_results"]
 
 
 def _write_html(results: Sequence[Result]) -> str:
@@ -19,7 +19,7 @@ def _write_html(results: Sequence[Result]) -> str:
     return write_html(results)
 
 
-FORMATS: dict[str, Callable[[Sequence[Result]], str]] = {
+WRITERS: dict[str, Callable[[Sequence[Result]], str]] = {
     "html": _write_html,
     "md": write_markdown,
     "csv": write_csv,

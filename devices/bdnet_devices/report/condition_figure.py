@@ -63,6 +63,6 @@ def _draw_lines(plot: Axes, seconds: Sequence[float], values: Sequence[dict[str,
 
 def _shade_throttling(plot: Axes, seconds: Sequence[float], readings: Sequence[Reading]) -> None:
     for place, reading in enumerate(readings):
-        if reading.throttling is not None:
+        if reading.throttling:
             begin = seconds[max(place - 1, 0)]
             plot.axvspan(begin, seconds[place], color=ALERT, alpha=0.18, linewidth=0)

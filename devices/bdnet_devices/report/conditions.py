@@ -13,44 +13,50 @@ class Reading:
     Args:
         seconds: on the device's clock.
         temperatures_c: degrees Celsius by zone; frequencies_mhz: by core. Empty where not told.
-        throttling: what the device says of it in its own words; None for nothing.
+        throttling: what limits the clock, in words; empty: nothing does.
     """
 
     seconds: float
     temperatures_c: dict[str, float]
     frequencies_mhz: dict[str, float]
     governor: str | None
-    throttling: str | None
+    throttling: tuple[str, ...]
 
     @classmethod
     def read(cls, content: dict[str, Any]) -> Reading:
         return cls(
             float(content["time"]),
-            {zone: float(value) for zone, value in (content.get("temperature_c") or {}).items()},
-            {core: float(value) for core, value in (content.get("frequency_mhz") or {}).items()},
-            content.get("governor"),
-            content.get("throttled"),
+            {zone: float(value) for zone, value in content["temperatures_c"].items()},
+            {f"core {n}": float(value) for n, value in enumerate(content["frequency_mhz"])},
+            content["governor"],
+            tuple(content["throttling"]),
         )
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Args: readings: in order of time; the first from before the run, the last from after."""
+    """What the monitor found.
+
+    Args:
+        readings: in order; the first from before the run, the last from after.
+        throttled: what limited the clock meanwhile, in words; empty: nothing did.
+        clock_jump_ms: by how much the wall clock jumped; None where it did not.
+    """
 
     readings: tuple[Reading, ...]
-    throttled: bool
+    throttled: tuple[str, ...]
     governor_set: str | None
+    clock_jump_ms: float | None
 
     @classmethod
-    def read(cls, content: dict[str, Any] | None) -> Conditions:
-        if content is None:
-            return cls((), False, None)
-        told = [content.get("before"), *(content.get("during") or ()), content.get("after")]
-        readings = (Reading.read(reading) for reading in told if reading)
+    def read(cls, content: dict[str, Any]) -> Conditions:
+        told = (content["before"], *content["during"], content["after"])
+        clock = content["clock"]
         return cls(
-            tuple(sorted(readings, key=lambda reading: reading.seconds)),
-            bool(content["throttled"]),
-            content.get("governor_set"),
+            tuple(map(Reading.read, told)),
+            tuple(content["throttled"]),
+            content["governor_set"],
+            float(clock["jump_ms"]) if clock["jumped"] else None,
         )
 
     @property

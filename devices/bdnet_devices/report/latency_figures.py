@@ -67,9 +67,7 @@ def distribution(result: Result, setting: tuple[int, int], name: str) -> str:
         plot.set_ylabel("runs that took at most that")
         plot.yaxis.set_major_locator(FixedLocator([_logit(p / 100) for p in PERCENTS]))
         plot.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{_percent(value):.4g} %"))
-        figure.legend(
-            loc="outside upper left", ncols=1 if len(runs) < 3 else 2, columnspacing=1.2
-        )
+        figure.legend(loc="outside upper left", ncols=1 if len(runs) < 3 else 2, columnspacing=1.2)
         words = f"Distribution of the latency of {result.model_name}, {setting_words(*setting)}"
         return svg(figure, name, words)
 

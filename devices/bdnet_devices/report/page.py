@@ -51,7 +51,9 @@ def write_html(results: Sequence[Result]) -> str:
     return template.render(
         title=_title(results),
         headings=list(columns),
-        rows=[list(zip(*(c[n] for c in columns.values()), strict=True)) for n in range(len(results))],
+        rows=[
+            list(zip(*(c[n] for c in columns.values()), strict=True)) for n in range(len(results))
+        ],
         ratios=None if ratio_figure is None else Markup(ratio_figure),
         sections=sections,
         bdnet=sorted({run.versions["bdnet"] for result in results for run in result.runs}),

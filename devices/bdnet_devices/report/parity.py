@@ -12,7 +12,8 @@ class Parity:
 
     Args:
         first_difference: the first layer that differs; None where none does.
-        checks: each with its name, whether it passed, and what was found.
+        source: the trained network that it was compared with.
+        layers: each with its name, whether it is equal, and what was found; the logits last.
     """
 
     passed: bool
@@ -20,7 +21,8 @@ class Parity:
     values_different: int
     images: int
     first_difference: str | None
-    checks: tuple[tuple[str, bool, str], ...]
+    source: str
+    layers: tuple[tuple[str, bool, str], ...]
 
     @classmethod
     def read(cls, content: dict[str, Any] | None) -> Parity | None:
@@ -28,11 +30,12 @@ class Parity:
             return None
         return cls(
             bool(content["passed"]),
-            int(content["values_compared"]),
-            int(content["values_different"]),
+            int(content["values"]),
+            int(content["different"]),
             int(content["images"]),
             content["first_difference"],
-            tuple((c["name"], bool(c["passed"]), c["message"]) for c in content["checks"]),
+            str(content["source"]),
+            (*map(_layer, content["layers"]), _logits(content["logits"])),
         )
 
     @property
@@ -41,8 +44,24 @@ class Parity:
         where = "" if self.first_difference is None else f", first in {self.first_difference}"
         return (
             f"{self.values_different:,} of {self.values_compared:,} values differ on "
-            f"{self.images} images{where}"
+            f"{self.images} images from {self.source}{where}"
         )
+
+
+def _layer(layer: dict[str, Any]) -> tuple[str, bool, str]:
+    found = f"{layer['different']:,} of {layer['values']:,} values differ"
+    first = "" if layer["first"] is None else f", first {layer['first']}"
+    return str(layer["name"]), layer["different"] == 0, found + first
+
+
+def _logits(logits: dict[str, Any]) -> tuple[str, bool, str]:
+    wrong = len(logits["wrong_images"])
+    return (
+        "logits",
+        wrong == 0,
+        f"largest error {logits['worst']:.2g} of the image's largest logit, tolerance "
+        f"{logits['tolerance']:g}; {wrong} images beyond it",
+    )
 
 
 def verdict(parity: Parity | None) -> str:

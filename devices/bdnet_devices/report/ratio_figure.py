@@ -19,7 +19,7 @@ def ratios(results: Sequence[Result], name: str) -> str | None:
     rows = sum(len(peers) + 1 for _, peers in groups)
     with drawing(0.6 + ROW * rows) as figure:
         (plot,) = axes(figure)
-        labels = []
+        labels: list[str] = []
         for result, peers in groups:
             place = len(labels)
             title = f"{result.model_name} on {result.device}"
@@ -65,4 +65,3 @@ def _peers(result: Result) -> list[tuple[Run, Spread]]:
     if result.emulated:
         return []
     return [(run, run.ratio) for run in result.runs if run.name != MODEL and run.ratio is not None]
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +58,6 @@ class Run:
         latency_ms: p50, p90, p99, min, mean, stdev.
         ratio: its time over the model's; above 1 the model is faster.
         model_bytes: the memory that the model adds to the process; None where it is not known.
-        clock_jump_s: by how much the wall clock jumped; None where it did not.
         layers: their times, empty without a profile; what is between the nodes comes last.
     """
 
@@ -78,7 +76,6 @@ class Run:
     images_per_second: float
     load_ms: float
     first_run_ms: float
-    clock_jump_s: float | None
     layers: tuple[Layer, ...]
     started: str
     input: str
@@ -97,19 +94,17 @@ class Result:
 
     Args:
         file: the name of the file it was read from.
-        entry: the host of the inventory's entry; None for this machine.
+        address: where the device is reached; None for this machine.
         calibration: the images of the int8 twin; None without that twin.
-        command: the command that measured it; None where it was not noted.
     """
 
     file: str
     device: str
-    entry: str | None
+    address: str | None
     emulated: bool
     model: str
     rounds: int
     calibration: str | None
-    command: str | None
     parity: Parity | None
     conditions: Conditions
     runs: tuple[Run, ...]
@@ -122,12 +117,6 @@ class Result:
     def processor(self) -> str:
         host = self.runs[0].host
         return str(host.get("cpu") or host.get("board") or host.get("machine") or "not told")
-
-    @property
-    def clock_jump_s(self) -> float | None:
-        """The largest jump of the wall clock during any run; None where there was none."""
-        jumps = [run.clock_jump_s for run in self.runs if run.clock_jump_s is not None]
-        return max(jumps, key=abs, default=None)
 
     def name_of(self, run: Run) -> str:
         """What a reader calls this run's contestant."""
@@ -190,12 +179,11 @@ def _result(file: str, content: Json) -> Result:
     return Result(
         file=file,
         device=str(content["device"]["name"]),
-        entry=content["device"].get("entry"),
+        address=content["device"]["address"],
         emulated=bool(content["emulated"]),
         model=str(content["model"]),
         rounds=int(content["rounds"]),
         calibration=content["calibration"],
-        command=content.get("command"),
         parity=Parity.read(content["parity"]),
         conditions=Conditions.read(content["conditions"]),
         runs=runs,
@@ -219,25 +207,20 @@ def _run(content: Json) -> Run:
         samples_ms=samples,
         turns=tuple(map(int, benchmark["turns"])),
         latency_ms={name: float(value) for name, value in benchmark["latency_ms"].items()},
-        ratio=Spread.read(content["ratio"]),
-        thread_scaling=Spread.read(content["thread_scaling"]),
-        batch_scaling=Spread.read(content["batch_scaling"]),
+        ratio=Spread.read(content.get("ratio")),
+        thread_scaling=Spread.read(content.get("thread_scaling")),
+        batch_scaling=Spread.read(content.get("batch_scaling")),
         model_bytes=model_bytes,
         images_per_second=float(benchmark["images_per_second"]),
         load_ms=float(benchmark["load_ms"]),
         first_run_ms=float(benchmark["first_run_ms"]),
-        clock_jump_s=_clock_jump(benchmark["clock"]),
         layers=_layers(profile),
         started=str(benchmark["started"]),
         input=f"{source['shape']} {source['dtype']}, {source['fill']}",
-        file={**benchmark["model"], "name": os.path.basename(benchmark["model"]["path"])},
+        file={**benchmark["model"], "name": Path(benchmark["model"]["path"]).name},
         versions=benchmark["versions"],
         host=benchmark["host"],
     )
-
-
-def _clock_jump(clock: Json) -> float | None:
-    return float(clock["jump_s"]) if clock["jumped"] else None
 
 
 def _layers(profile: Json) -> tuple[Layer, ...]:

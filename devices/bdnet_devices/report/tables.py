@@ -32,18 +32,25 @@ def markers(result: Result) -> list[tuple[str, str]]:
     found = []
     if result.emulated:
         found.append(
-            (EMULATED, "This device is emulated: its times say nothing of a board, and none is shown.")
+            (
+                EMULATED,
+                "This device is emulated: its times say nothing of a board, and none is shown.",
+            )
         )
     if result.conditions.throttled:
         found.append(
-            ("throttled", "The device throttled: at its full clock it would have been faster.")
+            (
+                "throttled",
+                f"The clock was limited meanwhile ({', '.join(result.conditions.throttled)}): at "
+                "its full clock the device would have been faster.",
+            )
         )
-    if result.clock_jump_s is not None:
+    if result.conditions.clock_jump_ms is not None:
         found.append(
             (
                 "clock jumped",
-                f"The wall clock jumped by {result.clock_jump_s:+.3g} s meanwhile: the device or "
-                "its clock was interrupted, and times of day are not to be trusted.",
+                f"The wall clock jumped by {result.conditions.clock_jump_ms:+,.0f} ms meanwhile: "
+                "the device or its clock was interrupted; do not trust the time of day.",
             )
         )
     if any(run.profiled for run in result.runs):
@@ -151,7 +158,7 @@ def _record(result: Result, run: Run) -> dict[str, object]:
         "model": result.model_name,
         "model_sha256": run.file["sha256"],
         "device": result.device,
-        "host": result.entry,
+        "host": result.address,
         "processor": result.processor,
         "contestant": run.name,
         "engine": run.engine,
@@ -170,8 +177,8 @@ def _record(result: Result, run: Run) -> dict[str, object]:
         "values_compared": None if parity is None else parity.values_compared,
         "values_different": None if parity is None else parity.values_different,
         "emulated": result.emulated,
-        "throttled": conditions.throttled,
-        "clock_jump_s": run.clock_jump_s,
+        "throttled": ", ".join(conditions.throttled),
+        "clock_jump_ms": conditions.clock_jump_ms,
         "profiled": run.profiled,
         "governor": conditions.governor,
         "hottest_c": conditions.hottest_c,

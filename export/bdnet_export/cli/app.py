@@ -9,6 +9,7 @@ from bdnet_export.cli.bench import bench
 from bdnet_export.cli.demo import demo
 from bdnet_export.cli.export import export
 from bdnet_export.cli.inspect import inspect
+from bdnet_export.cli.report import report
 from bdnet_export.cli.validate import validate
 
 MAKE, CHECK, TRY = "Make a file", "Look at it, prove it, measure it", "Try it"
@@ -67,5 +68,6 @@ def options(
 app.command(rich_help_panel=MAKE)(export)
 app.command(rich_help_panel=CHECK)(validate)
 app.command(rich_help_panel=CHECK)(bench)
+app.command(rich_help_panel=CHECK)(report)
 app.command(rich_help_panel=CHECK)(inspect)
 app.command(rich_help_panel=TRY)(demo)
