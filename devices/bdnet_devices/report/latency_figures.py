@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
@@ -130,7 +130,7 @@ def _bins(places: Sequence[float], samples: Sequence[float]) -> list[tuple[float
     edges = [count * number // BINS for number in range(BINS + 1)]
     return [
         ((places[begin] + places[end - 1]) / 2, sorted(samples[begin:end]))
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in pairwise(edges)
     ]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from bdnet_devices.report import latency_figures
 from bdnet_devices.report.condition_figure import conditions
@@ -24,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("page.html")
 class Figure:
     """A drawing, and what stands below it."""
 
-    svg: Markup
+    svg: str
     caption: str
 
 
@@ -54,7 +53,7 @@ def write_html(results: Sequence[Result]) -> str:
         rows=[
             list(zip(*(c[n] for c in columns.values()), strict=True)) for n in range(len(results))
         ],
-        ratios=None if ratio_figure is None else Markup(ratio_figure),
+        ratios=ratio_figure,
         sections=sections,
         bdnet=sorted({run.versions["bdnet"] for result in results for run in result.runs}),
     )
@@ -96,11 +95,11 @@ def _figures(result: Result, number: int) -> list[Figure]:
         name = f"{number}-{place}"
         figures += [
             Figure(
-                Markup(latency_figures.distribution(result, setting, f"distribution-{name}")),
+                latency_figures.distribution(result, setting, f"distribution-{name}"),
                 f"{words}: all samples, none dropped; dots mark p50, p90 and p99.",
             ),
             Figure(
-                Markup(latency_figures.over_time(result, setting, f"time-{name}")),
+                latency_figures.over_time(result, setting, f"time-{name}"),
                 f"{words}: samples as they came. Where there are many, a line is their median at "
                 f"that time, the band holds 80 % of them, and dots are the slowest of each "
                 f"{latency_figures.BINS}th. The dashed line is p50 of all.",
@@ -109,7 +108,7 @@ def _figures(result: Result, number: int) -> list[Figure]:
     drawn = conditions(result, f"conditions-{number}")
     if drawn is not None:
         caption = "The device over the run; where it said that it throttled is shaded."
-        figures.append(Figure(Markup(drawn), caption))
+        figures.append(Figure(drawn, caption))
     return figures
 
 
