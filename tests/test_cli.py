@@ -130,7 +130,7 @@ def test_no_command_shows_the_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["exprt"], "Did you mean 'export'?"),
+        (["exprt"], "Did you mean 'export'"),
         (["bench", "plain.onnx", "--therads", 2], "--threads"),
         (["export", "fashion-mnist"], "Missing option '--output'"),
         (["export", "m.safetensors", "-o", "out.txt"], "'out.txt' does not end in .onnx"),
