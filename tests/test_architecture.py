@@ -28,7 +28,8 @@ MAY_IMPORT_OF_OURS = {
 # A board installs the runtime, and whoever reaches one installs the devices: no PyTorch there.
 MAY_IMPORT_OF_OTHERS = {
     "bdnet_runtime": {"numpy", "onnxruntime"},
-    "bdnet_devices": {"tomlkit"},
+    # jinja2 and matplotlib make a report and are imported then; tomlkit reads the inventory.
+    "bdnet_devices": {"jinja2", "markupsafe", "matplotlib", "tomlkit"},
 }
 
 # Networks and training know nothing of the format they are exported to.

@@ -24,7 +24,7 @@ from support.import_blocker import run_without
 from support.tools import unavailable
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
-COMMANDS = ("export", "validate", "bench", "inspect", "demo")
+COMMANDS = ("export", "validate", "bench", "inspect", "report", "demo")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -130,7 +130,7 @@ def test_no_command_shows_the_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["exprt"], "Did you mean 'export'?"),
+        (["exprt"], "Did you mean 'export'"),
         (["bench", "plain.onnx", "--therads", 2], "--threads"),
         (["export", "fashion-mnist"], "Missing option '--output'"),
         (["export", "m.safetensors", "-o", "out.txt"], "'out.txt' does not end in .onnx"),
@@ -197,6 +197,9 @@ def test_no_command_shows_the_help(run: Run) -> None:
             "the folder plain.onnx cannot be made: File exists",
         ),
         (["bench", "plain.onnx", "--profile", "--threads", "1,2"], "'--profile': it shows one"),
+        (["report", "junk.onnx", "-o", "r.html"], "junk.onnx is not JSON; measure again with"),
+        (["report", "no.json", "-o", "r.html"], "the result no.json cannot be read: No such file"),
+        (["report", ".", "-o", "r", "--format", "pdf"], "'pdf' is no format; expected html, md"),
         (["inspect", "absent.onnx"], "there is no file 'absent.onnx'"),
         (["inspect", "junk.onnx"], "junk.onnx is not an ONNX model"),
         (["inspect", "plain.onnx"], "no bdnet metadata"),

@@ -11,6 +11,7 @@ from bdnet_export.cli.deploy import deploy
 from bdnet_export.cli.devices import devices
 from bdnet_export.cli.export import export
 from bdnet_export.cli.inspect import inspect
+from bdnet_export.cli.report import report
 from bdnet_export.cli.validate import validate
 
 MAKE, CHECK, TRY = "Make a file", "Look at it, prove it, measure it", "Try it"
@@ -70,6 +71,7 @@ def options(
 app.command(rich_help_panel=MAKE)(export)
 app.command(rich_help_panel=CHECK)(validate)
 app.command(rich_help_panel=CHECK)(bench)
+app.command(rich_help_panel=CHECK)(report)
 app.command(rich_help_panel=CHECK)(inspect)
 app.command(rich_help_panel=DEVICES)(deploy)
 app.add_typer(devices, name="devices", rich_help_panel=DEVICES)
