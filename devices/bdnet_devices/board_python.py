@@ -79,7 +79,7 @@ def _newest_python(name: str, facts: Facts) -> str:
         return max(usable)[1]
     found = ", ".join(f"{version} ({path})" for path, version in facts.pythons)
     raise DeviceError(
-        f"{name} has {f'only Python {found}' if found else 'no Python'}; expected 3.10 to "
+        f"{name}: it has {f'only Python {found}' if found else 'no Python'}; expected 3.10 to "
         "3.13: install one there, or name one that is elsewhere as 'python' in the inventory"
     )
 
@@ -90,7 +90,7 @@ def _identify(connection: Connection, command: str) -> BoardPython:
     if done.status != 0:
         reason = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise DeviceError(
-            f"{name} cannot run its Python {command}: {reason}; name another as 'python' in "
+            f"{name}: cannot run its Python {command}: {reason}; name another as 'python' in "
             "the inventory"
         )
     said = json.loads(done.stdout.splitlines()[-1])
@@ -100,17 +100,17 @@ def _identify(connection: Connection, command: str) -> BoardPython:
     shown = f"{command} there, {said['python']} {version[0]}.{version[1]} for {machine},"
     if said["python"] != "CPython" or not OLDEST <= version <= NEWEST:
         raise DeviceError(
-            f"{name} has no usable Python: {shown} is not CPython 3.10 to 3.13; install one "
+            f"{name}: no usable Python: {shown} is not CPython 3.10 to 3.13; install one "
             "there, or name one that is elsewhere as 'python' in the inventory"
         )
     if machine not in MACHINES:
         raise DeviceError(
-            f"{name} has no usable Python: {shown} is not for {' or '.join(MACHINES)}, and "
+            f"{name}: no usable Python: {shown} is not for {' or '.join(MACHINES)}, and "
             "ONNX Runtime has no others; use a 64-bit system there"
         )
     if not glibc or _version(glibc) < OLDEST_GLIBC:
         raise DeviceError(
-            f"{name} has no usable Python: {shown} runs on "
+            f"{name}: no usable Python: {shown} runs on "
             f"{f'glibc {glibc}' if glibc else 'a C library that is not glibc'}; expected glibc "
             "2.28 or newer, as Debian 10, Ubuntu 20.04 and what came after them have"
         )

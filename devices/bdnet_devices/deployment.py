@@ -18,6 +18,7 @@ from bdnet_devices.errors import DeviceError
 from bdnet_devices.packages import lite_wheels, parse_pins, runtime_wheels
 from bdnet_devices.probe import Facts
 from bdnet_devices.ssh import Connection
+from bdnet_devices.ssh_failures import explain_command
 from bdnet_runtime import InputError
 
 MINUTES = 60.0
@@ -100,7 +101,6 @@ class Deployer:
         digest = _sha256(path)
         there = self._folder / "files" / digest / path.name
         if self._connection.run(f"test -f {_quote(there)}", check=False).status != 0:
-            self._make(there.parent)
             self._upload(path, there)
         return str(there)
 
@@ -126,27 +126,20 @@ class Deployer:
             pins = parse_pins(self._entry.packages)
             wheels = wheels_for(python, pins, self._progress, self._own)
         except InputError as error:
-            raise DeviceError(
-                f"{self._connection.name} cannot be given what it needs: {error}"
-            ) from None
+            raise DeviceError(f"{self._connection.name}: {error}") from None
         folder = self._folder / "packages"
         digests = {_sha256(wheel): wheel for wheel in wheels}
-        missing = self._missing(folder, digests)
-        if missing:
-            self._make(folder)
-            for digest in missing:
+        listed = self._connection.run(f"ls {_quote(folder)} 2>/dev/null", check=False)
+        there = set(listed.stdout.split())
+        missing = [digest for digest in digests if digest not in there]
+        for digest in missing:
+            if f"{digest}.whl" not in there:  # sent, and cut before it was unpacked
                 self._upload(digests[digest], folder / f"{digest}.whl")
+        if missing:
             self._unpack(command, folder, missing)
         path = ":".join(str(folder / digest) for digest in digests)
         # A numpy.py in the folder where the command starts must not be taken for numpy.
         return ["env", f"PYTHONPATH={path}", "PYTHONSAFEPATH=1", "PYTHONNOUSERSITE=1", command]
-
-    def _missing(
-        self, folder: PurePosixPath, digests: Sequence[str] | dict[str, Path]
-    ) -> list[str]:
-        listed = self._connection.run(f"ls {_quote(folder)} 2>/dev/null", check=False)
-        there = set(listed.stdout.split())
-        return [digest for digest in digests if digest not in there]
 
     def _unpack(self, command: str, folder: PurePosixPath, digests: Sequence[str]) -> None:
         self._progress("unpacking", 0.0)
@@ -156,15 +149,7 @@ class Deployer:
             check=False,
         )
         if done.status != 0:
-            reason = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-            raise DeviceError(
-                f"{self._connection.name} could not unpack its packages in {folder}: {reason}; "
-                f"make room there, for example with 'bdnet-export devices clean "
-                f"{self._connection.name}', and try again"
-            )
-
-    def _make(self, folder: PurePosixPath) -> None:
-        self._connection.change(f"mkdir -p {_quote(folder)}")
+            raise explain_command(self._connection.entry, "unpacking", done.status, done.stderr)
 
     def _upload(self, path: Path, there: PurePosixPath) -> None:
         size = path.stat().st_size
