@@ -1,6 +1,7 @@
 # make demo   sets everything up and runs the main job on real images
 # make test   sets everything up and runs every test
 # make bench  times every kernel; BENCH holds options of Google Benchmark, which it needs
+# make loops  times the inner loops of a MobileNet's blocks, beside the least they could take
 # make format formats Python and C++
 # Everything lives in .venv and .cache; delete them to begin again.
 
@@ -9,7 +10,7 @@ BIN := .venv/bin
 CPP := $(shell find runtime cmake tests/cpp benchmarks -name '*.cpp' -o -name '*.h' -o -name '*.inc' \
 	-o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.map')
 
-.PHONY: demo test bench format
+.PHONY: demo test bench loops format
 
 demo: .venv/installed
 	$(BIN)/bdnet-export demo
@@ -21,6 +22,11 @@ bench:
 	cmake -S . -B .cache/bench -DBDNET_BUILD_BENCHMARKS=ON
 	cmake --build .cache/bench --target bdnet_benchmark_kernels --parallel
 	.cache/bench/benchmarks/bdnet_benchmark_kernels $(BENCH)
+
+loops:
+	cmake -S . -B .cache/bench -DBDNET_BUILD_BENCHMARKS=ON
+	cmake --build .cache/bench --target bdnet_benchmark_block_loops --parallel
+	.cache/bench/benchmarks/bdnet_benchmark_block_loops
 
 format: .venv/installed
 	$(BIN)/ruff format .

@@ -143,7 +143,7 @@ def main() -> None:
         measured = {case: measure(case, given.runs, Path(folder)) for case in (*SIZES, BATCHES)}
     if given.json is not None:
         content = {
-            f"{case.title}, {case.settings}": [one.to_dict() for one in comparisons]
+            f"{case.title}, {case.settings}": [one.run_dicts() for one in comparisons]
             for case, comparisons in measured.items()
         }
         given.json.write_text(json.dumps(content), encoding="utf-8")

@@ -28,7 +28,7 @@ MAY_IMPORT_OF_OURS = {
 # A board installs the runtime, and whoever reaches one installs the devices: no PyTorch there.
 MAY_IMPORT_OF_OTHERS = {
     "bdnet_runtime": {"numpy", "onnxruntime"},
-    "bdnet_devices": set(),
+    "bdnet_devices": {"tomlkit"},
 }
 
 # Networks and training know nothing of the format they are exported to.

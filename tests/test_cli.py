@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from bdnet_export.cli.output import megabytes
+from bdnet_export.per_image import nodes
 from support import plain_models
 from support.altered_files import change_constant
 from support.import_blocker import run_without
@@ -289,7 +290,9 @@ def test_bench_shows_percentiles_and_writes_every_sample(run: Run, tmp_path: Pat
     finished = run("bench", model, "--no-library", "--seconds", 0.2, "--json", "result.json")
     assert finished.returncode == 0, finished.stderr
     result = json.loads((tmp_path / "result.json").read_text())
-    assert len(result["samples_ms"]) >= 10
+    assert (result["schema"], result["kind"]) == (2, "bench")
+    assert len(result["runs"][0]["benchmark"]["samples_ms"]) >= 10
+    assert result["conditions"]["before"]["time"] < result["conditions"]["after"]["time"]
     assert str(model) in finished.stdout.splitlines()[-1]
     for word in ("p50", "p90", "p99", "peak memory", "standard operators", " MB"):
         assert word in finished.stdout
@@ -316,7 +319,7 @@ def test_a_full_disk_is_one_sentence(run: Run, plain: Path) -> None:
 def test_json_on_standard_output_is_alone_there(run: Run, plain: Path) -> None:
     finished = run("bench", plain, "--no-library", "--seconds", 0.1, "--json", "-")
     assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["schema"] == 1
+    assert json.loads(finished.stdout)["schema"] == 2
     assert "p50" in finished.stderr
 
 
@@ -489,7 +492,7 @@ def test_bench_against_measures_twins_kernels_and_files_in_turn(resized: Exporte
     )
     assert finished.returncode == 0, finished.stderr
     result = json.loads((folder / "against.json").read_text())
-    assert (result["schema"], result["rounds"]) == (1, 3)
+    assert (result["schema"], result["rounds"]) == (2, 3)
     assert result["calibration"] == "8 random images (seed 0)"
     assert "int8 is calibrated on 8 random images (seed 0)" in finished.stdout
     assert {file.name for file in (folder / "twins").iterdir()} == {
@@ -561,6 +564,16 @@ def test_bench_compares_batches_and_calibrates_on_images(resized: Exported) -> N
     assert "by batch" in finished.stderr
 
 
+def test_bench_verifies_the_file_before_it_measures_it(resized: Exported) -> None:
+    options = ("bench", "resized.onnx", "--seconds", 0.1, "--source")
+    finished = run_in(resized.folder, *options, "m.safetensors", "--json", "verified.json")
+    assert finished.returncode == 0, finished.stderr
+    assert "Equal to PyTorch on the workstation: 0 of " in finished.stdout
+    parity = json.loads((resized.folder / "verified.json").read_text())["parity"]
+    assert (parity["passed"], parity["different"], parity["images"]) == (True, 0, 4)
+    assert parity["values"] > 0
+
+
 def test_bench_says_which_network_has_no_twin(exported: Exported) -> None:
     finished = run_in(exported.folder, "bench", "first.onnx", "--against", "fp32")
     assert finished.returncode == 2
@@ -575,9 +588,10 @@ def test_bench_profile_shows_the_files_own_nodes(exported: Exported) -> None:
         *("--json", "profile.json"),
     )
     assert finished.returncode == 0, finished.stderr
-    profile = json.loads((exported.folder / "profile.json").read_text())["profile"]
+    result = json.loads((exported.folder / "profile.json").read_text())
+    profile = result["runs"][0]["benchmark"]["profile"]
     names = {layer["name"]: layer["operator"] for layer in profile["layers"]}
-    custom = {n.name: n.op_type for n in load_model(exported.onnx).graph.node if n.domain}
+    custom = {n.name: n.op_type for n in nodes(load_model(exported.onnx)) if n.domain}
     assert custom
     assert custom.items() <= names.items()
     assert profile["total_ms"] == pytest.approx(

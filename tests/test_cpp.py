@@ -77,3 +77,16 @@ def test_the_benchmark_times_every_kernel_of_every_instruction_set() -> None:
         rate = benchmark.get("GMAC/s") or benchmark.get("GB/s")
         assert rate, benchmark["name"]
         assert benchmark["%ceiling"], benchmark["name"]
+
+
+def test_the_inner_loops_of_every_block_are_timed() -> None:
+    require("c++", "g++")
+    target = "bdnet_benchmark_block_loops"
+    build(BUILD, target, "-DBDNET_BUILD_TESTS=OFF", "-DBDNET_BUILD_BENCHMARKS=ON")
+    done = run(BUILD / "benchmarks" / target)
+    assert done.returncode == 0, done.stderr
+    heading, _, *lines = done.stdout.splitlines()
+    isa = bdnet_runtime.info()["isa"]
+    assert heading.startswith(isa)
+    assert len([line for line in lines if " to " in line]) == 13  # the blocks of MobileNet V1
+    assert [line.split()[0] for line in lines[-2:]] == ["all", "at"]

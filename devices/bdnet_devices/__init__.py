@@ -3,6 +3,7 @@
 from bdnet_devices.device import Device, TurnTaker
 from bdnet_devices.local import LocalDevice
 from bdnet_devices.ratios import Ratio, round_medians
+from bdnet_devices.remote import open_device
 from bdnet_devices.turns import Contestant, take_turns
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "LocalDevice",
     "Ratio",
     "TurnTaker",
+    "open_device",
     "round_medians",
     "take_turns",
 ]

@@ -113,9 +113,10 @@ class Deployer:
         folder = _quote(self._folder)
         ours = f"{folder}/packages/{DIGEST}* {folder}/files/{DIGEST}*"
         used = self._connection.run(f"du -sk {ours} 2>/dev/null", check=False, timeout=UNPACKING)
-        # What else somebody keeps in these folders is theirs.
+        # What else somebody keeps in these folders is theirs. The lock, held now, goes with them.
         self._connection.change(
-            f"rm -rf {ours}; rmdir {folder}/packages {folder}/files {folder} 2>/dev/null; true",
+            f"rm -rf {ours} {folder}/lock {folder}/lock.alive; "
+            f"rmdir {folder}/packages {folder}/files {folder} 2>/dev/null; true",
             timeout=UNPACKING,
         )
         return sum(int(line.split()[0]) * 1024 for line in used.stdout.splitlines())

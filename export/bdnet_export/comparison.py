@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
@@ -21,21 +20,12 @@ from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import fused_blocks, with_outputs
 from bdnet_export.report import Check
 from bdnet_runtime.session import reason
-
-LOGIT_TOLERANCE = 1e-5
-"""Of the largest logit of the image: for what comes after the last sign."""
+from bdnet_runtime.verification import Array, Difference, Tally, require_shapes
 
 SIGN_AGREEMENT = 0.99
 """Least share of equal signs between the trained network and its deployment form. Folding
 constants moves activations by an ulp or so, which turns a few signs near zero; a wrong deployment
 turns many."""
-
-Array = npt.NDArray[np.float32]
-
-
-def differing(expected: Array, got: Array) -> npt.NDArray[np.bool_]:
-    """Where two arrays differ by the contract's equality: IEEE ==, and NaN equals NaN."""
-    return np.asarray((expected != got) & ~(np.isnan(expected) & np.isnan(got)))
 
 
 class FileRun:
@@ -57,11 +47,7 @@ class FileRun:
         self._session = self._create([metadata.features])
         self._image = proto.graph.input[0].name
         self._logits = proto.graph.output[0].name
-        self.compared = self.different = 0
-        self.failing_image: int | None = None
-        self.worst_logit = 0.0
-        self.top1: list[int] = []
-        self.wrong_logits: list[int] = []
+        self.tally = Tally()
 
     def _create(self, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
         return bdnet_runtime.create_session(
@@ -89,71 +75,38 @@ class FileRun:
         )
         count = len(features)
         got_logits, got_features = got_logits[:count], got_features[:count]
-        if got_features.shape != features.shape or got_logits.shape != logits.shape:
-            raise InputError(
-                f"the file computes features {list(got_features.shape)} and logits "
-                f"{list(got_logits.shape)}, the network {list(features.shape)} and "
-                f"{list(logits.shape)}: it was exported from another configuration"
-            )
-        wrong = differing(features, got_features).reshape(count, -1).sum(axis=1)
-        self.compared += features.size
-        self.different += int(wrong.sum())
-        if self.failing_image is None and wrong.any():
-            self.failing_image = begin + int(np.argmax(wrong > 0))
-        largest = np.maximum(np.abs(logits).max(axis=1), np.finfo(np.float32).tiny)
-        error = np.abs(got_logits - logits).max(axis=1) / largest
-        top1 = got_logits.argmax(axis=1)
-        # Written so that a NaN counts as an error.
-        bad = ~(error <= LOGIT_TOLERANCE) | (top1 != logits.argmax(axis=1))
-        self.wrong_logits += [begin + int(i) for i in np.flatnonzero(bad)]
-        self.worst_logit = max(self.worst_logit, float(np.nan_to_num(error, nan=np.inf).max()))
-        self.top1 += [int(i) for i in top1]
+        require_shapes([features, logits], [got_features, got_logits], ["features", "logits"])
+        self.tally.add_values(begin, features, got_features)
+        self.tally.add_logits(begin, logits, got_logits)
 
     def checks(self) -> list[Check]:
         """Features and logits, each with its verdict."""
-        images = len(self.top1)
-        logits = (
-            f"largest error {self.worst_logit:.1e} of the largest logit, "
-            f"tolerance {LOGIT_TOLERANCE:.0e}"
-        )
-        if self.wrong_logits:
-            logits += (
-                f"; {len(self.wrong_logits)} of {images} images are outside it or have another "
-                f"top class, the first is image {self.wrong_logits[0]}"
-            )
-        return [
-            Check(
-                f"features equal {self.label}",
-                self.different == 0,
-                f"{self.different:,} of {self.compared:,} values differ on {images} images",
-            ),
-            Check(f"logits {self.label}", not self.wrong_logits, logits),
-        ]
+        return tally_checks(self.tally, self.label)
 
     def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
         """The first layer or fused block whose output differs on ``image``, and how it differs."""
         layers = self._metadata.layers
-        with _captured(deployed, layers) as outputs, torch.no_grad():
+        with captured(deployed, layers) as outputs, torch.no_grad():
             deployed(torch.from_numpy(image))
         got = self._compute(self._create(layers), image, layers)
         for layer, values in zip(layers, got, strict=True):
-            expected = outputs[layer].numpy()
-            wrong = differing(expected, values)[0]
-            if wrong.any():
-                y, x, c = (int(i) for i in np.argwhere(wrong)[0])
-                channels = int(wrong.any(axis=(0, 1)).sum())
+            difference = Difference.between(outputs[layer].numpy()[0], values[0])
+            if difference is not None:
                 name = self._blocks.get(layer, layer)
-                return name, (
-                    f"{name}: {int(wrong.sum()):,} of {wrong.size:,} values differ on image "
-                    f"{self.failing_image}, in {channels} of {wrong.shape[2]} channels; first at "
-                    f"row {y}, column {x}, channel {c}: expected {float(expected[0, y, x, c])!r}, "
-                    f"got {float(values[0, y, x, c])!r}"
-                    + ("; its two units are fused" if layer in self._blocks else "")
-                )
+                fused = "; its two units are fused" if layer in self._blocks else ""
+                return name, difference.describe(name, self.tally.failing_image) + fused
         return None, (
-            f"the features differ on image {self.failing_image}, but with every layer's output "
-            f"exposed none does: an optimisation across layers changes the result"
+            f"the features differ on image {self.tally.failing_image}, but with every layer's "
+            f"output exposed none does: an optimisation across layers changes the result"
         )
+
+
+def tally_checks(tally: Tally, where: str) -> list[Check]:
+    """The two verdicts on what a file has computed, with words for ``where`` it did."""
+    return [
+        Check(f"features equal {where}", tally.different == 0, tally.describe_values()),
+        Check(f"logits {where}", not tally.wrong_logits, tally.describe_logits()),
+    ]
 
 
 class TrainedAgainstDeployed:
@@ -171,8 +124,8 @@ class TrainedAgainstDeployed:
         with (
             torch.no_grad(),
             _evaluating(self._model),
-            _captured(self._model, self._layers) as trained,
-            _captured(self._deployed, self._layers) as deployed,
+            captured(self._model, self._layers) as trained,
+            captured(self._deployed, self._layers) as deployed,
         ):
             trained_top1 = self._model(batch).argmax(1)
             logits = self._deployed(batch)
@@ -213,7 +166,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _captured(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def captured(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Collects the outputs of the modules at ``layers`` during forward passes."""
     outputs: dict[str, Tensor] = {}
 

@@ -29,6 +29,7 @@ from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import layers_in_file
 from bdnet_export.naming import name_by_module
 from bdnet_export.opset import DOMAIN, VERSION
+from bdnet_export.per_image import nodes, run_image_by_image
 from bdnet_export.translation import translation_table
 
 OPSETS = range(18, 24)
@@ -44,7 +45,7 @@ class ExportResult:
 
     Args:
         bytes: the file's size; ``seconds``: from the model to the file.
-        nodes: in the graph; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
+        nodes: in the file; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
             them that stand for several nodes of the unfused file.
     """
 
@@ -79,7 +80,8 @@ def export(
     Args:
         model: a trained network; left as it is.
         input_shape: (C, H, W) of the image.
-        dynamic_batch: leaves the batch open; otherwise it is ``batch``.
+        dynamic_batch: leaves the batch open; otherwise it is ``batch``. Several images go through
+            the binary body one by one (`bdnet_export.per_image`).
         opset: of the standard operators, 18 to 23.
         fallback: attaches the operators' bodies, so that the file runs without our library.
         fuse: makes one operator of each block and of the stem, which runs faster and gives the
@@ -113,6 +115,8 @@ def export(
     tell("naming, fusing, attaching operator bodies, checking")
     fused = _prepare(traced, deployed, fuse)
     proto = _finish(traced, type(model).__name__, opset, fallback)
+    if dynamic_batch or batch > 1:
+        run_image_by_image(proto, deployed.layers()[-1])
     metadata = ModelMetadata(
         bdnet.__version__,
         {"model": type(model).__name__, "config": model.config},
@@ -135,8 +139,8 @@ def export(
         path,
         len(content),
         time.perf_counter() - started,
-        len(proto.graph.node),
-        sum(node.domain == DOMAIN for node in proto.graph.node),
+        sum(1 for _ in nodes(proto)),
+        sum(node.domain == DOMAIN for node in nodes(proto)),
         fused,
         fallback,
         opset,

@@ -19,6 +19,7 @@ from bdnet.count import BINARY_OPS_PER_FLOP
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
 from bdnet_export.opset import DOMAIN, SeparableBlock
+from bdnet_export.per_image import constants, image_loop, loop_body, nodes
 
 Shape = tuple[int | str | None, ...]
 Weights = Sequence[tuple[int, ...]]
@@ -87,18 +88,17 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
     except onnx.shape_inference.InferenceError as error:
         raise InputError(f"the shapes in {path} contradict each other: {error}") from None
     graph = inferred.graph
-    values = [*graph.input, *graph.output, *graph.value_info]
-    shapes = {value.name: _shape(value.type.tensor_type) for value in values}
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    shapes = _shapes(inferred)
+    tensors = {tensor.name: tensor for tensor in constants(inferred)}
     isa = bdnet_runtime.info()["isa"]
     bodies = {function.name for function in model.functions if function.domain == DOMAIN}
     layers = [
-        _layer(node, shapes, constants, _where(node, bodies, isa))
-        for node in graph.node
+        _layer(node, shapes, tensors, _where(node, bodies, isa))
+        for node in nodes(inferred)
         if node.domain == DOMAIN or node.op_type in ("Gemm", "MatMul", "Conv")
     ]
-    packed = sum(_bytes(t) for t in graph.initializer if t.data_type == onnx.TensorProto.UINT8)
-    total = sum(_bytes(t) for t in graph.initializer)
+    packed = sum(_bytes(t) for t in tensors.values() if t.data_type == onnx.TensorProto.UINT8)
+    total = sum(_bytes(t) for t in tensors.values())
     ops = [
         None
         if layer.binary_ops is None or layer.flops is None
@@ -116,7 +116,7 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
         operators=dict(
             Counter(
                 f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-                for node in graph.node
+                for node in nodes(inferred)
             ).most_common()
         ),
         layers=layers,
@@ -124,6 +124,20 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
         float_bytes=total - packed,
         ops=None if None in ops else math.fsum(x for x in ops if x is not None),
     )
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, Shape]:
+    """Of all values, those of the loop over images as of all images."""
+    graph = model.graph
+    values = (*graph.input, *graph.output, *graph.value_info)
+    shapes = {value.name: _shape(value.type.tensor_type) for value in values}
+    loop = image_loop(model)
+    if loop is not None:
+        batch = shapes[graph.input[0].name][:1]
+        body = loop_body(loop)
+        for value in (*body.input, *body.output, *body.value_info):
+            shapes[value.name] = batch + _shape(value.type.tensor_type)[1:]
+    return shapes
 
 
 def _shape(tensor: onnx.TypeProto.Tensor) -> Shape:

@@ -13,6 +13,7 @@ import onnx
 from bdnet import InputError
 from bdnet.deployment import constants_digest
 from bdnet_export.opset import DOMAIN
+from bdnet_export.per_image import constants, lead_out, nodes, outside
 
 
 def load_model(path: Path) -> onnx.ModelProto:
@@ -31,7 +32,7 @@ def load_model(path: Path) -> onnx.ModelProto:
 
 def file_digest(model: onnx.ModelProto) -> str:
     """`DeployedNet.digest` of the constants as they stand in a file."""
-    arrays = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
+    arrays = {tensor.name: _array(tensor) for tensor in constants(model)}
     return constants_digest(
         (name, str(array.dtype), array.shape, np.ascontiguousarray(array).tobytes())
         for name, array in sorted(arrays.items())
@@ -54,6 +55,7 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
     present = {output.name for output in model.graph.output}
     for name in names:
         if name not in present:
+            lead_out(extended, name)
             extended.graph.output.append(
                 onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
             )
@@ -69,8 +71,8 @@ def fixed_batch(proto: onnx.ModelProto) -> int | None:
 def fused_blocks(proto: onnx.ModelProto) -> dict[str, str]:
     """The file's fused blocks: path of each by the value it puts out, its point-wise unit's."""
     return {
-        node.output[0]: node.output[0].rpartition(".")[0]
-        for node in proto.graph.node
+        outside(node.output[0]): node.output[0].rpartition(".")[0]
+        for node in nodes(proto)
         if node.domain == DOMAIN and node.op_type == "SeparableBlock"
     }
 

@@ -119,38 +119,94 @@ class SpeedComparison:
             return None
         return run.model_bytes / twin.model_bytes
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON, schema 1.
-
-        ``model``, ``rounds``, ``calibration`` as above, and ``runs``, each with ``name``,
-        ``threads``, ``batch``, ``benchmark`` as above and, null where there is nothing to compare
-        with, ``ratio``, ``thread_scaling``, ``batch_scaling``, ``scaling_over_fp32`` (each with
-        ``median``, ``lowest``, ``highest`` and those of all ``rounds``), ``memory_over_fp32``.
-        """
-        return {
-            "schema": 1,
-            "model": self.model,
-            "rounds": self.rounds,
-            "calibration": self.calibration,
-            "runs": [
-                {
-                    "name": run.name,
-                    "threads": run.setting.threads,
-                    "batch": run.benchmark["batch"],
-                    "ratio": asdict(self.ratio(run)),
-                    "thread_scaling": _as_dict(self.thread_scaling(run)),
-                    "scaling_over_fp32": _as_dict(self.scaling_over_fp32(run)),
-                    "batch_scaling": _as_dict(self.batch_scaling(run)),
-                    "memory_over_fp32": self.memory_over_fp32(run),
-                    "benchmark": run.benchmark,
-                }
-                for run in self.runs
-            ],
-        }
+    def run_dicts(self) -> list[dict[str, Any]]:
+        """The runs for JSON, as docs/results.md describes them."""
+        return [
+            {
+                "name": run.name,
+                "threads": run.setting.threads,
+                "batch": run.benchmark["batch"],
+                "ratio": asdict(self.ratio(run)) if len(self.runs) > 1 else None,
+                "thread_scaling": _as_dict(self.thread_scaling(run)),
+                "scaling_over_fp32": _as_dict(self.scaling_over_fp32(run)),
+                "batch_scaling": _as_dict(self.batch_scaling(run)),
+                "memory_over_fp32": self.memory_over_fp32(run),
+                "benchmark": run.benchmark,
+            }
+            for run in self.runs
+        ]
 
 
 def _as_dict(ratio: Ratio | None) -> dict[str, Any] | None:
     return None if ratio is None else asdict(ratio)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who is measured and how, ready to be measured on any device. See `contest`."""
+
+    model: Path
+    contestants: tuple[tuple[str, Setting, Contestant], ...]
+    rounds: int
+    calibration: str | None
+
+    def measure(self, device: Device, progress: Progress | None = None) -> SpeedComparison:
+        """Measures everyone on a device, alternately where there are several.
+
+        Raises:
+            InputError: one of them cannot be measured.
+        """
+        rounds = self.rounds
+        if len(self.contestants) > 1:
+            everyone = [contestant for _, _, contestant in self.contestants]
+            results = take_turns(device, everyone, rounds, progress)
+        else:
+            (_, _, alone) = self.contestants[0]
+            rounds, results = 1, [device.benchmark(alone.model, alone.options, progress)]
+        runs = (
+            Run(name, setting, result)
+            for (name, setting, _), result in zip(self.contestants, results, strict=True)
+        )
+        return SpeedComparison(str(self.model), rounds, tuple(runs), self.calibration)
+
+
+@contextmanager
+def contest(
+    model: str | os.PathLike[str],
+    against: Sequence[str] = (),
+    *,
+    settings: Sequence[Setting] = (Setting(),),
+    options: BenchmarkOptions | None = None,
+    rounds: int = 10,
+    images: str | os.PathLike[str] | None = None,
+    twins_folder: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Contest]:
+    """Makes what is measured: the twins are there while the context lasts.
+
+    The arguments are those of `compare_speed`.
+    """
+    path, options = Path(model), options or BenchmarkOptions()
+    tell = progress or (lambda stage, fraction: None)
+    # All that can be wrong with the words is said before the work.
+    _require_known(against)
+    require_rounds(rounds)
+    ways = {
+        setting: replace(options, threads=setting.threads, batch=setting.batch)
+        for setting in settings
+    }
+    with _folder(twins_folder) as folder:
+        calibration = None
+        if FP32 in against or INT8 in against:
+            calibration = _write_twins(
+                path, folder, against, None if images is None else Path(images), tell
+            )
+        contestants = tuple(
+            (name, setting, _contestant(name, path, folder, way))
+            for name in dict.fromkeys((MODEL, *against))
+            for setting, way in ways.items()
+        )
+        yield Contest(path, contestants, rounds, calibration)
 
 
 def compare_speed(
@@ -185,29 +241,17 @@ def compare_speed(
         InputError: an unknown name, a model without twins or without metadata, images that are not
             there, or anything that cannot be measured.
     """
-    path, options = Path(model), options or BenchmarkOptions()
-    tell = progress or (lambda stage, fraction: None)
-    # All that can be wrong with the words is said before the work.
-    _require_known(against)
-    require_rounds(rounds)
-    ways = {
-        setting: replace(options, threads=setting.threads, batch=setting.batch)
-        for setting in settings
-    }
-    with _folder(twins_folder) as folder:
-        calibration = None
-        if FP32 in against or INT8 in against:
-            calibration = _write_twins(
-                path, folder, against, None if images is None else Path(images), tell
-            )
-        contestants, keys = [], []
-        for name in dict.fromkeys((MODEL, *against)):
-            for setting, way in ways.items():
-                contestants.append(_contestant(name, path, folder, way))
-                keys.append((name, setting))
-        results = take_turns(device or LocalDevice(), contestants, rounds, progress)
-    runs = (Run(*key, result) for key, result in zip(keys, results, strict=True))
-    return SpeedComparison(str(path), rounds, tuple(runs), calibration)
+    with contest(
+        model,
+        against,
+        settings=settings,
+        options=options,
+        rounds=rounds,
+        images=images,
+        twins_folder=twins_folder,
+        progress=progress,
+    ) as prepared:
+        return prepared.measure(device or LocalDevice(), progress)
 
 
 def _require_known(names: Sequence[str]) -> None:

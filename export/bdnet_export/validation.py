@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ import onnx
 import bdnet
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
+from bdnet_devices import Device
 from bdnet_export.bodies import foreign_bodies
-from bdnet_export.comparison import Array, FileRun, TrainedAgainstDeployed
+from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
+from bdnet_export.device_run import DeviceRun
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
@@ -32,6 +34,7 @@ from bdnet_export.model_file import (
     load_model,
 )
 from bdnet_export.report import Check, ValidationReport
+from bdnet_runtime.verification import fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -42,6 +45,7 @@ def validate(
     model: BDNet,
     image_set: ImageSet,
     *,
+    devices: Sequence[Device] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
     """Compares an exported file with the trained network it claims to be, on every image.
@@ -50,6 +54,7 @@ def validate(
         onnx_path: a file written by `bdnet_export.export`.
         model: the trained network.
         image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
+        devices: where the file runs besides this machine, each with the library.
         progress: called with (images done, images in all).
 
     Raises:
@@ -72,7 +77,9 @@ def validate(
     report.checks += _check_constants(proto, metadata, deployed)
     if proto.functions:
         report.checks.append(_check_bodies(proto))
-    runs = [FileRun("with the library", path, proto, metadata, use_library=True)]
+    runs: list[FileRun | DeviceRun] = [
+        FileRun("with the library", path, proto, metadata, use_library=True)
+    ]
     if proto.functions:
         runs.append(FileRun("without the library", path, proto, metadata, use_library=False))
     else:
@@ -80,6 +87,7 @@ def validate(
             "the file has no operator bodies (as --no-fallback writes it), so it was not run "
             "without the library"
         )
+    runs += [DeviceRun(device, path, metadata) for device in devices]
     trained = TrainedAgainstDeployed(model, deployed)
     fixed = fixed_batch(proto)
     batch = fixed or _BATCH
@@ -88,25 +96,27 @@ def validate(
         images = image_set.images[begin : begin + batch]
         features, logits = trained.compare(images)
         for run in runs:
-            run.compare(begin, _fill(images, fixed), features, logits)
+            run.compare(begin, fill_batch(images, fixed), features, logits)
         if progress is not None:
             progress(begin + len(images), total)
     for run in runs:
         report.checks += run.checks()
-        report.values_compared += run.compared
-        report.values_different += run.different
-        report.max_logit_error = max(report.max_logit_error, run.worst_logit)
-        if run.failing_image is not None and report.first_difference is None:
-            image = image_set.images[run.failing_image : run.failing_image + 1]
-            report.first_difference, shown = run.first_difference(deployed, _fill(image, fixed))
+        report.values_compared += run.tally.compared
+        report.values_different += run.tally.different
+        report.max_logit_error = max(report.max_logit_error, run.tally.worst_logit)
+        if run.tally.failing_image is not None and report.first_difference is None:
+            image = image_set.images[run.tally.failing_image : run.tally.failing_image + 1]
+            report.first_difference, shown = run.first_difference(
+                deployed, fill_batch(image, fixed)
+            )
             report.checks.append(Check(f"first difference {run.label}", False, shown))
-    if report.values_different == 0 and any(run.wrong_logits for run in runs):
+    if report.values_different == 0 and any(run.tally.wrong_logits for run in runs):
         report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
     if image_set.labels is not None:
         report.accuracy_pytorch = float(np.mean(np.array(trained.top1) == image_set.labels))
-        report.accuracy_onnx = float(np.mean(np.array(runs[0].top1) == image_set.labels))
+        report.accuracy_onnx = float(np.mean(np.array(runs[0].tally.top1) == image_set.labels))
     report.seconds = time.perf_counter() - started
     return report
 
@@ -162,10 +172,3 @@ def _check_constants(
             ),
         ),
     ]
-
-
-def _fill(images: Array, batch: int | None) -> Array:
-    """Repeats the last image up to a full batch, for files whose batch is fixed."""
-    if batch is None or len(images) == batch:
-        return images
-    return np.concatenate([images, np.repeat(images[-1:], batch - len(images), axis=0)])

@@ -2,7 +2,7 @@
 
 Meant to be a fresh process, so that load time, first run and memory are what an application
 would see. Writes JSON lines to standard output: ``{"event": "progress", "stage": ...,
-"fraction": ...}`` and, last, ``{"event": "result", "schema": 1, ...}`` with:
+"fraction": ...}`` and, last, ``{"event": "result", "schema": 2, ...}`` with:
 
 - ``model``: path, bytes, sha256; ``input``: name, shape, dtype, fill; ``started``: UTC
 - ``batch``: images a run
@@ -14,12 +14,14 @@ would see. Writes JSON lines to standard output: ``{"event": "progress", "stage"
 - ``images_per_second``: images over the sum of the samples
 - ``memory``: ``peak_bytes`` of the process; ``imports_bytes``: resident before the model was
   loaded; ``model_bytes``: the difference. The last two are null on a system without /proc.
+- ``engine``: ``name`` and ``version`` of what ran the model
 - ``versions``; ``host``: `bdnet_runtime.host.describe_host`
 
 With ``--turns`` several such processes can measure alternately: each writes ``{"event":
 "ready"}`` when it is warm and waits. A line with a number of seconds on standard input is its
-turn, answered by ``{"event": "turn", "samples_ms": [...]}``; the end of standard input is the end
-of the measurement, and the result follows. A turn begins with runs that are not timed, a fifth of
+turn, answered by ``{"event": "turn", "samples_ms": [...]}``; the line ``end`` is the end of the
+measurement, and the result follows. Where standard input ends instead whoever asked has gone, and
+so the process ends without a result. A turn begins with runs that are not timed, a fifth of
 its seconds and at least one, since the others have had the caches meanwhile.
 
 Exit status: 0, or 2 with one sentence on standard error.
@@ -27,48 +29,40 @@ Exit status: 0, or 2 with one sentence on standard error.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import math
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
 from bdnet_runtime.errors import InputError
+from bdnet_runtime.events import Parser, Progress, ProgressWriter, run_main, write_event
 from bdnet_runtime.host import describe_host
 from bdnet_runtime.info import info, versions
 from bdnet_runtime.latency import summarise
 from bdnet_runtime.memory import peak_bytes, resident_bytes
 from bdnet_runtime.model_input import model_input
+from bdnet_runtime.module_command import module_command
 from bdnet_runtime.profile import read_profile
 from bdnet_runtime.session import create_session, reason, require_threads
 
-SCHEMA = 1
+SCHEMA = 2
 MIN_SAMPLES = 10
 MAX_PROFILED_RUNS = 200  # a run leaves hundreds of events, and ONNX Runtime keeps a million
 TURN_WARMUP = 0.2  # of a turn's seconds
 MAX_BATCH = 65536
+END = "end"
 SEED = 0
-# As `python -m bdnet_runtime.benchmark`, which however would search the working folder first, where
-# a user's platform.py would stand for the standard library's (and -P came with Python 3.11).
-_RUN = (
-    "import sys; sys.path[:] = filter(None, sys.path); "
-    "from bdnet_runtime.benchmark import main; sys.exit(main())"
-)
-PROGRESS_INTERVAL = 0.25  # seconds; seldom enough not to disturb what is measured
-
-Progress = Callable[[str, float], None]
 Feed = dict[str, npt.NDArray[np.float32]]
 
 
@@ -108,13 +102,13 @@ class BenchmarkOptions:
         if not (math.isfinite(self.seconds) and self.seconds > 0):
             raise InputError(f"seconds is {self.seconds}; expected a finite number above 0")
 
-    def command(self, python: str, model: str, turns: bool = False) -> list[str]:
+    def command(self, python: str | Sequence[str], model: str, turns: bool = False) -> list[str]:
         """The command that measures ``model`` so, wherever ``python`` has bdnet_runtime.
 
         With ``turns`` it waits for its turns, as the module says.
         """
         return [
-            *(python, "-c", _RUN),
+            *module_command(python, "benchmark"),
             *("--threads", str(self.threads)),
             *("--warmup", str(self.warmup)),
             *("--seconds", str(self.seconds)),
@@ -201,6 +195,7 @@ def benchmark(
             "imports_bytes": imports_bytes,
             "model_bytes": None if imports_bytes is None else peak - imports_bytes,
         },
+        "engine": {"name": "onnxruntime", "version": ort.__version__},
         "versions": versions(),
         "host": describe_host(),
     }
@@ -243,7 +238,7 @@ def _samples_of_turns(
     session: ort.InferenceSession, feed: Feed, turns: Iterable[float]
 ) -> Iterator[list[float]]:
     """Milliseconds of each run of each turn, at least one a turn, when the turn is over."""
-    _write({"event": "ready"})
+    write_event({"event": "ready"})
     for seconds in turns:
         start = time.perf_counter()
         session.run(None, feed)
@@ -252,7 +247,7 @@ def _samples_of_turns(
         samples = [_sample(session, feed)]
         while time.perf_counter() - start < seconds:
             samples.append(_sample(session, feed))
-        _write({"event": "turn", "samples_ms": samples})
+        write_event({"event": "turn", "samples_ms": samples})
         yield samples
 
 
@@ -264,17 +259,22 @@ def _sample(session: ort.InferenceSession, feed: Feed) -> float:
 
 def _turns(lines: Iterable[str]) -> Iterator[float]:
     """The seconds of each turn as they come."""
-    line = None
+    any_turn = False
     for line in lines:
+        if line.strip() == END and any_turn:
+            return
         try:
             seconds = float(line)
         except ValueError:
             seconds = math.nan
         if not (math.isfinite(seconds) and seconds > 0):
             raise InputError(f"the turn is {line.strip()!r}; expected a number of seconds above 0")
+        any_turn = True
         yield seconds
-    if line is None:
-        raise InputError("standard input gave no turn; expected lines with a number of seconds")
+    raise InputError(
+        f"standard input ended before the line {END!r}; expected lines with a number of seconds "
+        f"each, and then {END!r}"
+    )
 
 
 def _milliseconds_since(begin_ns: int) -> float:
@@ -289,32 +289,8 @@ def _describe_file(path: Path) -> dict[str, Any]:
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-class _ProgressWriter:
-    """Writes progress events: every new stage, and within one a few a second."""
-
-    def __init__(self) -> None:
-        self.stage = ""
-        self.written = 0.0
-
-    def __call__(self, stage: str, fraction: float) -> None:
-        now = time.perf_counter()
-        if stage == self.stage and now - self.written < PROGRESS_INTERVAL:
-            return
-        self.stage, self.written = stage, now
-        _write({"event": "progress", "stage": stage, "fraction": fraction})
-
-
-def _write(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see 'python -m bdnet_runtime.benchmark --help'")
-
-
 def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, bool]:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m bdnet_runtime.benchmark",
         description="Measures one ONNX model in this process and writes JSON lines.",
         allow_abbrev=False,
@@ -350,20 +326,12 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, boo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    try:
+    def measure() -> None:
         model, options, in_turns = _parse(arguments)
         turns = _turns(sys.stdin) if in_turns else None
-        _write(benchmark(model, options, _ProgressWriter(), turns))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever asked has gone; point stdout elsewhere so that closing it does not fail as well.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    return 0
+        write_event(benchmark(model, options, ProgressWriter(), turns))
+
+    return run_main(measure)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
+EMULATED = "BDNET_EMULATED"
+
 # The processor features that a kernel's speed can depend on, as Linux names them.
 FEATURES = {
     "ssse3",
@@ -46,7 +48,9 @@ def describe_host(root: Path = Path("/")) -> dict[str, Any]:
         root: where ``proc``, ``sys`` and ``etc`` are.
 
     Returns:
-        ``machine`` (as ``uname -m``); ``board``, where a device tree names it; ``cpu`` (model);
+        ``machine`` (as ``uname -m``); ``emulated``: whether it says so itself, by the environment
+        variable ``BDNET_EMULATED``: its times are then not those of a board; ``board``, where a
+        device tree names it; ``cpu`` (model);
         ``cores`` (that this process may use); ``features`` (sorted); ``governor``;
         ``frequency_mhz`` (of core 0, now); ``memory_bytes``; ``os``; ``kernel``.
     """
@@ -57,6 +61,7 @@ def describe_host(root: Path = Path("/")) -> dict[str, Any]:
     kibibytes = _number(_fields(root / "proc/meminfo").get("MemTotal"))
     return {
         "machine": platform.machine() or None,
+        "emulated": EMULATED in os.environ,
         "board": _read(root / "proc/device-tree/model"),
         "cpu": cpuinfo.get("model name") or cpuinfo.get("Hardware"),
         "cores": _usable_cores(),

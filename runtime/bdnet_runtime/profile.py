@@ -81,8 +81,8 @@ def read_profile(path: Path, skip: int) -> Profile:
         while position < len(nodes) and int(nodes[position]["ts"]) <= end:
             node = nodes[position]
             position += 1
-            if int(node["ts"]) < free_from:
-                continue
+            if int(node["ts"]) < free_from or node["args"]["op_name"] == "Scan":
+                continue  # the nodes that a Scan runs for each image stand for themselves
             free_from = int(node["ts"]) + int(node["dur"])
             name = str(node["name"]).removesuffix(KERNEL)
             operators[name] = str(node["args"]["op_name"])

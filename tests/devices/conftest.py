@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support import plain_models
+from support.sshd import Sshd, running
 
 
 @pytest.fixture
@@ -27,3 +29,11 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
 
     monkeypatch.setattr(subprocess, "Popen", Recorded)
     return processes
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """A server that stands for a board; nothing may be left running on it."""
+    with running(tmp_path / "board") as server:
+        yield server
+        server.wait_until_idle()

@@ -149,9 +149,11 @@ def test_a_cut_in_the_middle_is_resumed(
         if fraction > 0.5:
             board.cut()
 
-    with pytest.raises(DeviceError, match=r"^pi5: the connection was lost"):
-        with Connection(entry) as connection:
-            Deployer(connection, facts, progress=cut).file(large)
+    with (
+        pytest.raises(DeviceError, match=r"^pi5: the connection was lost"),
+        Connection(entry) as connection,
+    ):
+        Deployer(connection, facts, progress=cut).file(large)
     board.wait_until_idle()
     assert files(Path(entry.folder)) == ["files/model.onnx.part"]
 
@@ -171,9 +173,11 @@ def test_a_cut_while_wheels_are_sent_is_resumed(
         if "onnxruntime" in stage and fraction > 0.5:
             board.cut()
 
-    with pytest.raises(DeviceError, match=r"^pi5: the connection was lost"):
-        with Connection(entry) as connection:
-            Deployer(connection, facts, progress=cut).runtime()
+    with (
+        pytest.raises(DeviceError, match=r"^pi5: the connection was lost"),
+        Connection(entry) as connection,
+    ):
+        Deployer(connection, facts, progress=cut).runtime()
     board.wait_until_idle()
     packages = Path(entry.folder) / "packages"
     assert {path.suffix for path in packages.iterdir()} == {".whl", ".part"}
@@ -237,9 +241,11 @@ def test_no_python_or_an_old_one(entry: DeviceEntry, facts: Facts) -> None:
         ):
             with pytest.raises(DeviceError, match=says):
                 Deployer(connection, replace(facts, pythons=pythons)).runtime()
-    with Connection(replace(entry, python="/opt/python")) as connection:
-        with pytest.raises(DeviceError, match="pi5: cannot run its Python /opt/python: "):
-            Deployer(connection, facts).runtime()
+    with (
+        Connection(replace(entry, python="/opt/python")) as connection,
+        pytest.raises(DeviceError, match="pi5: cannot run its Python /opt/python: "),
+    ):
+        Deployer(connection, facts).runtime()
 
 
 def test_a_python_for_another_processor(entry: DeviceEntry, facts: Facts, tmp_path: Path) -> None:
@@ -247,6 +253,8 @@ def test_a_python_for_another_processor(entry: DeviceEntry, facts: Facts, tmp_pa
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\n_PYTHON_HOST_PLATFORM=linux-armv7l exec python3 "$@"\n')
     python.chmod(0o755)
-    with Connection(replace(entry, python=str(python))) as connection:
-        with pytest.raises(DeviceError, match="for armv7l, is not for aarch64 or x86_64"):
-            Deployer(connection, facts).runtime()
+    with (
+        Connection(replace(entry, python=str(python))) as connection,
+        pytest.raises(DeviceError, match="for armv7l, is not for aarch64 or x86_64"),
+    ):
+        Deployer(connection, facts).runtime()

@@ -22,6 +22,7 @@ from bdnet.layers import ActivationName, BinaryConv2d, SignConv2d, TernaryConv2d
 from bdnet.units import Head, Residual, SeparableBlock, SignUnit, Stem
 from bdnet_export.fusion import fuse
 from bdnet_export.model_file import file_digest, load_model, with_outputs
+from bdnet_export.per_image import nodes
 from support.networks import TINY_SHAPE, tiny_network, unsettle
 from support.operator_cases import assert_equal
 
@@ -64,7 +65,7 @@ def exported(model: BDNet, path: Path, **more: Any) -> onnx.ModelProto:
 
 
 def operators(model: onnx.ModelProto) -> Counter[str]:
-    return Counter(node.op_type for node in model.graph.node if node.domain == "ai.bdnet")
+    return Counter(node.op_type for node in nodes(model) if node.domain == "ai.bdnet")
 
 
 def values(model: onnx.ModelProto, names: list[str], use_library: bool = False) -> list[Any]:
@@ -96,8 +97,9 @@ def test_every_variant_of_a_block_becomes_one_node(tmp_path: Path) -> None:
     model = network(blocks, channels, seed)
     fused = exported(model, tmp_path / "fused.onnx")
     assert operators(fused) == {"OrderedStem": 1, "SeparableBlock": len(VARIANTS)}
-    assert {node.op_type for node in fused.graph.node} == {
-        *("OrderedStem", "SeparableBlock", "Constant", "Reshape", "ReduceMean", "Gemm")
+    assert {node.op_type for node in nodes(fused)} == {
+        *("Unsqueeze", "Scan", "Squeeze"),
+        *("OrderedStem", "SeparableBlock", "Constant", "Reshape", "ReduceMean", "Gemm"),
     }
 
     deployed = bdnet.deploy(model)
@@ -116,14 +118,16 @@ def test_every_variant_of_a_block_becomes_one_node(tmp_path: Path) -> None:
 
 
 def test_names_are_those_of_the_modules(tmp_path: Path) -> None:
-    nodes = exported(tiny_network(), tmp_path / "m.onnx").graph.node
-    custom = [node for node in nodes if node.domain == "ai.bdnet"]
+    model = exported(tiny_network(), tmp_path / "m.onnx")
+    custom = [node for node in nodes(model) if node.domain == "ai.bdnet"]
     assert [node.name for node in custom] == [
         "stem/OrderedStem",
         "body.0/SeparableBlock",
         "body.1/SeparableBlock",
     ]
-    assert [node.output[0] for node in custom] == ["stem", "body.0.pointwise", "body.1.pointwise"]
+    assert [node.output[0] for node in custom] == [
+        *("stem", "body.0.pointwise", "body.1.pointwise[i]")
+    ]
     assert list(custom[1].input) == ["stem"] + [
         f"body.0.{role}.{name}"
         for role in ("depthwise", "pointwise")
@@ -153,7 +157,7 @@ def test_a_unit_alone_and_other_blocks_stay_as_they_are(tmp_path: Path) -> None:
     ]
     model = network(blocks, 16, 0)
     fused = exported(model, tmp_path / "m.onnx")
-    names = [n.name for n in fused.graph.node if n.op_type == "SeparableBlock"]
+    names = [n.name for n in nodes(fused) if n.op_type == "SeparableBlock"]
     assert names == ["body.1/SeparableBlock", "body.9/SeparableBlock"]
     features = bdnet.deploy(model).features(torch.from_numpy(images()))
     assert_equal(features.numpy(), values(fused, ["body.9.pointwise"])[0], "features")
@@ -162,7 +166,8 @@ def test_a_unit_alone_and_other_blocks_stay_as_they_are(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def unfused(tmp_path_factory: pytest.TempPathFactory) -> onnx.ModelProto:
     path = tmp_path_factory.mktemp("fusion") / "m.onnx"
-    return exported(tiny_network(), path, fuse=False)
+    # Of one image, so without a loop over them: fusion comes before it.
+    return exported(tiny_network(), path, fuse=False, dynamic_batch=False)
 
 
 def refused(model: onnx.ModelProto) -> set[str]:
@@ -263,7 +268,7 @@ def test_a_block_beyond_the_operators_limits_stays_as_it_is(
     net = BDNet(Stem(2, channels, 1), nn.Sequential(block), Head(8, 5))
     path = tmp_path / "m.onnx"
     bdnet_export.export(unsettle(net, 3), path, input_shape=TINY_SHAPE)
-    operators = {node.op_type for node in load_model(path).graph.node}
+    operators = {node.op_type for node in nodes(load_model(path))}
     assert "BinaryConv" in operators
     assert "SeparableBlock" not in operators
     image = {"image": images()}

@@ -16,6 +16,7 @@ from bdnet import InputError
 from bdnet_export import ValidationReport, random_images
 from bdnet_export.images import ImageSet
 from bdnet_export.model_file import load_model
+from bdnet_export.per_image import constants
 from support.altered_files import change_constant
 from support.networks import TINY_SHAPE, tiny_network
 
@@ -154,7 +155,7 @@ def test_a_body_that_is_not_the_specification_fails(exported: Path, tmp_path: Pa
 
 def test_a_damaged_constant_is_told(exported: Path, tmp_path: Path) -> None:
     model = load_model(exported)
-    (tensor,) = (t for t in model.graph.initializer if t.name == "stem.weight")
+    (tensor,) = (t for t in constants(model) if t.name == "stem.weight")
     tensor.raw_data = tensor.raw_data[:-1]
     altered = tmp_path / "altered.onnx"
     onnx.save(model, altered)

@@ -92,14 +92,26 @@ class _Matrix:
         images = np.random.default_rng(SEED).standard_normal((2, 1, 28, 28)).astype(np.float32)
         with torch.no_grad():
             features = deployed.features(torch.from_numpy(images)).numpy()
-        for opset, fuse in itertools.product(OPSETS, (True, False)):
-            name = f"network {'fused' if fuse else 'unfused'}"
+        # Of several images, which a loop goes through, and of one.
+        ways = itertools.product(OPSETS, (True, False), (True, False))
+        for opset, fuse, several in ways:
+            form = "fused" if fuse else "unfused"
+            name = f"network {form} {'of any batch' if several else 'of one image'}"
             path = self._folder / f"{name} {opset}.onnx"
-            bdnet_export.export(network, path, input_shape=(1, 28, 28), opset=opset, fuse=fuse)
+            bdnet_export.export(
+                network,
+                path,
+                input_shape=(1, 28, 28),
+                opset=opset,
+                fuse=fuse,
+                dynamic_batch=several,
+            )
             model = load_model(path)
             layer = deployed.layers()[-1]
             del model.graph.output[:]
-            self._add(name, opset, with_outputs(model, [layer]), images, [features])
+            count = len(images) if several else 1
+            extended = with_outputs(model, [layer])
+            self._add(name, opset, extended, images[:count], [features[:count]])
 
     def jobs(self, newest_opset: int) -> list[tuple[str, list[Any], dict[str, Any]]]:
         """(description, expected, job) for every model the version can read, four ways."""

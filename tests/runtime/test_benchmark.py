@@ -45,7 +45,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_the_result_says_what_was_measured_and_on_what(model: Path) -> None:
     result = result_of(run(model, "--no-library", "--seconds", 0.2, "--warmup", 3, "--threads", 2))
-    assert result["schema"] == 1
+    assert result["schema"] == 2
     assert result["model"] == {
         "path": str(model),
         "bytes": model.stat().st_size,
@@ -111,7 +111,8 @@ def test_in_turns_every_line_is_one(model: Path) -> None:
             event = json.loads(process.stdout.readline())
             assert event["event"] == "turn"
             samples.append(event["samples_ms"])
-        process.stdin.close()
+        process.stdin.write("end\n")
+        process.stdin.flush()
         result = json.loads(process.stdout.read())
         assert process.wait(timeout=60) == 0
     assert len(samples[0]) > len(samples[1]) == 1
@@ -239,7 +240,7 @@ def _option(*arguments: object) -> Any:
         (_fixed_batch, "the batch is 3, but the model always reads 4"),
         (_option("--isa", "avx2"), "isa is 'avx2', but bdnet's kernels are not used"),
         (_option("--profile", "--turns"), "--profile and --turns were given"),
-        (_option("--no-library", "--turns"), "standard input gave no turn"),
+        (_option("--no-library", "--turns"), "standard input ended before the line 'end'"),
     ],
     ids=lambda value: None if callable(value) else value,
 )

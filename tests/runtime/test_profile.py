@@ -52,3 +52,24 @@ def test_nodes_are_those_of_the_runs_that_count(tmp_path: Path) -> None:
     assert profile.total_ms == pytest.approx(3.1)
     assert [layer.share for layer in profile.layers] == pytest.approx([2 / 3.1, 1 / 3.1])
     assert profile.between_share == pytest.approx(0.1 / 3.1)
+
+
+def test_what_a_loop_over_images_runs_stands_for_itself(tmp_path: Path) -> None:
+    """Of all images of a run together; what the loop itself takes is between the nodes.
+
+    A Loop that it runs goes on to count as one node.
+    """
+    events = [
+        node("stem", "Loop", 100, 300),
+        node("tap", "Mul", 150, 100),
+        node("stem", "Loop", 500, 200),
+        node("tap", "Mul", 550, 100),
+        node("images/Scan", "Scan", 50, 1000),
+        node("head", "Gemm", 1100, 100),
+        run(0, 1250),
+    ]
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(events))
+    profile = read_profile(path, skip=0)
+    assert [(layer.name, layer.ms) for layer in profile.layers] == [("stem", 0.5), ("head", 0.1)]
+    assert profile.between_ms == pytest.approx(0.65)

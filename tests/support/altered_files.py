@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from bdnet_export.model_file import file_digest, load_model
+from bdnet_export.per_image import constants
 
 
 def mend_digest(model: onnx.ModelProto) -> None:
@@ -23,7 +24,7 @@ def change_constant(
 ) -> Path:
     """Writes ``altered``: the file with one constant changed in place, and its digest mended."""
     model = load_model(path)
-    (tensor,) = (t for t in model.graph.initializer if t.name == name)
+    (tensor,) = (t for t in constants(model) if t.name == name)
     array = onnx.numpy_helper.to_array(tensor).copy()
     change(array)
     tensor.CopyFrom(onnx.numpy_helper.from_array(array, name))

@@ -8,12 +8,13 @@ import typer
 from bdnet_export.cli.bench import bench
 from bdnet_export.cli.demo import demo
 from bdnet_export.cli.deploy import deploy
+from bdnet_export.cli.devices import devices
 from bdnet_export.cli.export import export
 from bdnet_export.cli.inspect import inspect
 from bdnet_export.cli.validate import validate
 
 MAKE, CHECK, TRY = "Make a file", "Look at it, prove it, measure it", "Try it"
-DEVICES = "On the device"
+DEVICES = "Boards"
 
 
 @dataclass
@@ -71,4 +72,5 @@ app.command(rich_help_panel=CHECK)(validate)
 app.command(rich_help_panel=CHECK)(bench)
 app.command(rich_help_panel=CHECK)(inspect)
 app.command(rich_help_panel=DEVICES)(deploy)
+app.add_typer(devices, name="devices", rich_help_panel=DEVICES)
 app.command(rich_help_panel=TRY)(demo)

@@ -128,6 +128,36 @@ JsonOption = Annotated[
     ),
 ]
 
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="The inventory of devices; by default devices.toml in your configuration folder.",
+        show_default=False,
+    ),
+]
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,NAME...]",
+        help="Where: local, or devices of the inventory; see 'bdnet-export devices list'.",
+        show_default=False,
+    ),
+]
+
+WheelOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="bdnet's wheel for the device, where bdnet is not installed from its source folder "
+        "and cannot compile it. It is kept for the next time.",
+        show_default=False,
+        exists=True,
+        dir_okay=False,
+    ),
+]
+
 JunitOption = Annotated[
     Path | None,
     typer.Option(

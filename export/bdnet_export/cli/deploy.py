@@ -1,15 +1,12 @@
 """bdnet-export deploy"""
 
-import getpass
-import socket
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bdnet_export.cli.arguments import ModelArgument
+from bdnet_export.cli.arguments import InventoryOption, ModelArgument, WheelOption
 from bdnet_export.cli.output import Output, StageProgress, megabytes
 
 if TYPE_CHECKING:
@@ -26,17 +23,8 @@ def deploy(
             show_default=False,
         ),
     ],
-    wheel: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="bdnet's wheel for the device, where bdnet is not installed from its source "
-            "folder and cannot compile it. It is kept for the next time.",
-            show_default=False,
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
+    inventory: InventoryOption = None,
+    wheel: WheelOption = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show what would be done on the device, and do not do it."),
@@ -62,7 +50,10 @@ def deploy(
     entries = [devices.get(name) for name in dict.fromkeys(device.split(","))]
     for entry in entries:
         with out.progress() as progress:
-            said = _deploy(onnx_file, entry, wheel, out if dry_run else None, progress)
+            commands: list[str] | None = [] if dry_run else None
+            said = _deploy(onnx_file, entry, wheel, commands, progress)
+        for command in commands or ():
+            out.line(command)
         out.success(said)
 
 
@@ -70,10 +61,14 @@ def _deploy(
     onnx_file: Path,
     entry: "DeviceEntry",
     wheel: Path | None,
-    dry_run: Output | None,
+    commands: list[str] | None,
     progress: StageProgress,
 ) -> str:
-    """Deploys to one device. Returns the sentence of its success."""
+    """Deploys to one device. Returns the sentence of its success.
+
+    Args:
+        commands: in a dry run, where those that would change the device are noted.
+    """
     from bdnet_devices.deployment import Deployer
     from bdnet_devices.lock import Lock
     from bdnet_devices.probe import probe
@@ -81,14 +76,12 @@ def _deploy(
 
     began = time.perf_counter()
     progress(f"reaching {entry.name}")
-    with Connection(entry, dry_run=dry_run and dry_run.line) as connection:
-        owner = f"{getpass.getuser()}@{socket.gethostname()}"
-        # Looking on does not need the device for itself.
-        with nullcontext() if dry_run else Lock(connection, owner):
-            deployer = Deployer(connection, probe(connection), own=wheel, progress=progress)
-            deployer.runtime()
-            path = deployer.file(onnx_file)
-    if dry_run:
+    note = None if commands is None else commands.append
+    with Connection(entry, dry_run=note) as connection, Lock(connection):
+        deployer = Deployer(connection, probe(connection), own=wheel, progress=progress)
+        deployer.runtime()
+        path = deployer.file(onnx_file)
+    if commands is not None:
         return f"Nothing was changed on {entry.name}"
     seconds = time.perf_counter() - began
     sent = f"sent {megabytes(deployer.sent_bytes)}" if deployer.sent_bytes else "it was all there"

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NoReturn
@@ -83,24 +83,40 @@ class Output:
             if not self._stderr.is_terminal:
                 yield StageProgress(self._stderr, None)
                 return
-            bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=30),
-                TimeElapsedColumn(),
-                console=self._stderr,
-                transient=True,
-                redirect_stdout=False,
-            )
+            bar = _bar(self._stderr)
             with bar:
                 yield StageProgress(self._stderr, bar)
+
+    @contextmanager
+    def progress_of(self, names: Sequence[str]) -> Iterator[dict[str, StageProgress]]:
+        """`progress` of several things at once, each with a line of its own."""
+        with redirect_stdout(sys.stderr):
+            if not self._stderr.is_terminal:
+                yield {name: StageProgress(self._stderr, None, f"{name}: ") for name in names}
+                return
+            bar = _bar(self._stderr)
+            with bar:
+                yield {name: StageProgress(self._stderr, bar, f"{name}: ") for name in names}
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+    )
 
 
 class StageProgress:
     """Called with the stage that begins, and while it runs with the fraction that is done."""
 
-    def __init__(self, console: Console, bar: Progress | None) -> None:
+    def __init__(self, console: Console, bar: Progress | None, name: str = "") -> None:
         self._console = console
+        self._name = name
         self._bar = bar
         self._stage = ""
         self._task = None if bar is None else bar.add_task("", total=None)
@@ -109,10 +125,10 @@ class StageProgress:
         begins, self._stage = stage != self._stage, stage
         if self._bar is None or self._task is None:
             if begins:
-                self._console.print(Text(stage), soft_wrap=True)
+                self._console.print(Text(self._name + stage), soft_wrap=True)
             return
         if begins:
-            self._bar.reset(self._task, total=None, description=stage)
+            self._bar.reset(self._task, total=None, description=self._name + stage)
         if fraction is not None:
             self._bar.update(self._task, total=1.0, completed=fraction)
 

@@ -1,11 +1,20 @@
 """bdnet-export validate"""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bdnet_export.cli.arguments import JsonOption, JunitOption, ModelArgument, SourceArgument
+from bdnet_export.cli.arguments import (
+    DeviceOption,
+    InventoryOption,
+    JsonOption,
+    JunitOption,
+    ModelArgument,
+    SourceArgument,
+    WheelOption,
+)
 from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.output import Output, megabytes, percent, table
 
@@ -33,6 +42,9 @@ def validate(
             min=1, metavar="N", help="Compare on N images of seeded noise.", show_default=False
         ),
     ] = None,
+    device: DeviceOption = None,
+    inventory: InventoryOption = None,
+    wheel: WheelOption = None,
     json_file: JsonOption = None,
     junit: JunitOption = None,
 ) -> int:
@@ -40,7 +52,8 @@ def validate(
 
     Every image runs in PyTorch and in ONNX Runtime, with bdnet's library and without. The features
     that leave the binary body must be equal, the logits equal to 1e-5 of the largest. Status 1
-    if they are not, with the first layer that differs.
+    if they are not, with the first layer that differs. With --device it runs on boards as well, and
+    is compared there.
 
     Without --images and --random: the held-out images of a shipped model, otherwise 32 images
     of noise, of the size that the file reads.
@@ -49,6 +62,7 @@ def validate(
 
     - `bdnet-export validate fashion.onnx fashion-mnist`
     - `bdnet-export validate model.onnx model.safetensors --images photos/`
+    - on a board: `bdnet-export validate fashion.onnx fashion-mnist --device pi5`
     - as tests of a CI: `bdnet-export validate model.onnx model.safetensors --junit report.xml`
     """
     if images is not None and random is not None:
@@ -60,6 +74,7 @@ def validate(
     with out.progress() as progress:
         progress("loading PyTorch")
         import bdnet_export
+        from bdnet_devices import open_device
         from bdnet_export.model_file import image_shape, load_model
 
         progress(f"reading {source}")
@@ -74,15 +89,21 @@ def validate(
             image_set = bdnet_export.load_images(
                 images, input_shape=shape, preprocessing=network.preprocessing
             )
-        progress(f"comparing {image_set.description}", 0.0)
-        report = bdnet_export.validate(
-            onnx_file,
-            network.model,
-            image_set,
-            progress=lambda done, total: progress(
-                f"comparing {image_set.description}", done / total
-            ),
-        )
+        with ExitStack() as reached:
+            devices = [
+                reached.enter_context(open_device(name, inventory, wheel=wheel, progress=progress))
+                for name in ([] if device is None else dict.fromkeys(device.split(",")))
+            ]
+            progress(f"comparing {image_set.description}", 0.0)
+            report = bdnet_export.validate(
+                onnx_file,
+                network.model,
+                image_set,
+                devices=devices,
+                progress=lambda done, total: progress(
+                    f"comparing {image_set.description}", done / total
+                ),
+            )
     if note is not None:
         report.notes.append(note)
     _show(out, onnx_file, source, report)

@@ -1,0 +1,124 @@
+"""What surrounds a measurement on a device: cool before it, watched during it, and then its result.
+
+The result of a bench, which `bdnet-export bench --json` writes, is described in docs/results.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bdnet_devices.device import Device, Progress
+from bdnet_devices.errors import DeviceError
+from bdnet_runtime import InputError
+from bdnet_runtime.monitor import WatchOptions
+
+SCHEMA = 2
+POLL_SECONDS = 5.0
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Care:
+    """How a device is treated.
+
+    Args:
+        governor: set while it is measured.
+        max_temperature: degrees Celsius that it may have before it is measured; None: any.
+        cool_down: seconds to wait for that at most.
+    """
+
+    governor: str | None = None
+    max_temperature: float | None = None
+    cool_down: float = 300.0
+
+
+@dataclass
+class Conditions:
+    """What was read meanwhile: the result of ``python -m bdnet_runtime.monitor``, at its end."""
+
+    report: Result = field(default_factory=dict)
+
+
+@contextmanager
+def watched(device: Device, care: Care, progress: Progress) -> Iterator[Conditions]:
+    """Waits until the device is cool, and reads its conditions during the context.
+
+    Raises:
+        InputError: it does not become cool in time, or its governor cannot be set.
+    """
+    if care.max_temperature is not None:
+        _cool(device, care.max_temperature, care.cool_down, progress)
+    conditions = Conditions()
+    with device.watch(WatchOptions(care.governor)) as watch:
+        yield conditions
+        conditions.report = watch.report()
+
+
+def _cool(device: Device, most: float, seconds: float, progress: Progress) -> None:
+    begin = time.monotonic()
+    while True:
+        with device.watch(WatchOptions()) as watch:
+            temperature = watch.report()["after"]["temperature_c"]
+        if temperature is None:
+            raise InputError(f"{device.name}: it tells no temperature; leave --max-temperature out")
+        if temperature <= most:
+            return
+        waited = time.monotonic() - begin
+        if waited >= seconds:
+            raise DeviceError(
+                f"{device.name}: it has {temperature:.1f} °C after {seconds:g} s of waiting, more "
+                f"than the {most:g} of --max-temperature; cool it, or give --cool-down more seconds"
+            )
+        progress(f"cooling down from {temperature:.0f} to {most:g} °C", waited / seconds)
+        time.sleep(min(POLL_SECONDS, seconds - waited))
+
+
+def single_run(benchmark: Result) -> Result:
+    """A run that nothing is compared with, in the form of those that are."""
+    return {
+        "name": "model",
+        "threads": benchmark["threads"],
+        "batch": benchmark["batch"],
+        "ratio": None,
+        "thread_scaling": None,
+        "scaling_over_fp32": None,
+        "batch_scaling": None,
+        "memory_over_fp32": None,
+        "benchmark": benchmark,
+    }
+
+
+def bench_result(
+    device: Device,
+    model: Path,
+    runs: Sequence[Result],
+    conditions: Result,
+    *,
+    rounds: int = 1,
+    calibration: str | None = None,
+    parity: Result | None = None,
+) -> Result:
+    """The result of a bench on one device, schema 2.
+
+    Args:
+        runs: as `single_run` makes one; the model's first.
+        parity: what the device's verification found, and what with.
+    """
+    return {
+        "schema": SCHEMA,
+        "kind": "bench",
+        "device": {"name": device.name, "address": device.address},
+        "emulated": runs[0]["benchmark"]["host"]["emulated"],
+        "model": str(model),
+        "rounds": rounds,
+        "calibration": calibration,
+        "parity": parity,
+        "conditions": conditions,
+        "runs": list(runs),
+    }

@@ -1,0 +1,178 @@
+"""A process that tells what it does in JSON lines, here or, through ssh, on a board."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Any
+
+from bdnet_devices.device import Progress
+from bdnet_runtime import InputError
+
+BAD_INPUT = 2
+
+Event = dict[str, Any]
+Explain = Callable[[int, str], Exception | None]
+"""From status and standard error to what became of a process; None where it says so itself."""
+
+
+def _speaks_for_itself(status: int, errors: str) -> None:
+    return None
+
+
+class EventProcess:
+    """A process and the events that it writes. As a context, it ends with it.
+
+    Its standard input stays open until the end: a board takes the end of it for the client's death.
+
+    Args:
+        argv: the command.
+        explain: asked first when the process has failed.
+    """
+
+    def __init__(self, argv: Sequence[str], explain: Explain = _speaks_for_itself) -> None:
+        self._explain = explain
+        with ExitStack() as stack:
+            # A file and not a pipe: nobody reads it while the process runs, and a pipe could fill.
+            self._errors = stack.enter_context(tempfile.TemporaryFile())
+            self._process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+            )
+            stack.pop_all()
+
+    def write(self, line: str) -> None:
+        """Where the process has ended, `next_event` says so."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+
+    def next_event(self, kind: str, progress: Progress | None = None) -> Event:
+        """The next event of this kind; what is told of the progress until then is passed on.
+
+        Raises:
+            InputError: the process ended instead, with a sentence for the user.
+        """
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            event: Event = json.loads(line)
+            if event["event"] == kind:
+                return event
+            if progress is not None and event["event"] == "progress":
+                progress(event["stage"], event["fraction"])
+        raise self._failure(self._process.wait())
+
+    def result(self, progress: Progress | None = None) -> Event:
+        """The result, when the process has ended well."""
+        result = self.next_event("result", progress)
+        status = self._process.wait()
+        if status != 0:
+            raise self._failure(status)
+        return result
+
+    def end(self) -> None:
+        """Ends the process if it has not, and waits until it is gone."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._errors.close()
+
+    def __enter__(self) -> EventProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def _failure(self, status: int) -> Exception:
+        self._errors.seek(0)
+        errors = self._errors.read().decode(errors="replace")
+        explained = self._explain(status, errors)
+        if explained is not None:
+            return explained
+        lines = errors.split("\n")
+        sentence = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+        if status == BAD_INPUT:
+            return InputError(sentence)
+        return RuntimeError(f"the process {_ending(status)}: {sentence}")
+
+
+class ProcessTurnTaker:
+    """See `bdnet_devices.device.TurnTaker`. ``process`` is a benchmark with ``--turns``."""
+
+    def __init__(self, process: EventProcess) -> None:
+        self._process = process
+
+    def turn(self, seconds: float) -> None:
+        self._process.write(f"{seconds}")
+        self._process.next_event("turn")
+
+    def finish(self) -> Event:
+        self._process.write("end")
+        return self._process.result()
+
+    def __enter__(self) -> ProcessTurnTaker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.end()
+
+
+class ProcessWatch:
+    """See `bdnet_devices.device.Watch`. ``process`` is ``python -m bdnet_runtime.monitor``."""
+
+    def __init__(self, process: EventProcess) -> None:
+        self._process = process
+
+    def report(self) -> Event:
+        self._process.write("end")
+        return self._process.result()
+
+    def __enter__(self) -> ProcessWatch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.end()
+
+
+def wait_until_ready(process: EventProcess, progress: Progress | None = None) -> EventProcess:
+    """The process itself, when it has said that it is ready; otherwise it has ended."""
+    try:
+        process.next_event("ready", progress)
+    except BaseException:
+        process.end()
+        raise
+    return process
+
+
+def _ending(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"

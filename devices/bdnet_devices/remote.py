@@ -1,0 +1,130 @@
+"""A board as a device: each method runs the same module as `LocalDevice`, there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bdnet_devices.deployment import Deployer
+from bdnet_devices.device import Device, Progress
+from bdnet_devices.doctor import examine
+from bdnet_devices.errors import DeviceError
+from bdnet_devices.inventory import LOCAL, Inventory
+from bdnet_devices.local import LocalDevice
+from bdnet_devices.lock import Lock
+from bdnet_devices.probe import probe
+from bdnet_devices.process import EventProcess, ProcessTurnTaker, ProcessWatch, wait_until_ready
+from bdnet_devices.ssh import Connection
+from bdnet_runtime.benchmark import BenchmarkOptions
+from bdnet_runtime.monitor import WatchOptions
+from bdnet_runtime.verify import VerifyOptions
+
+LITE = ".tflite"
+
+
+class SshDevice:
+    """See `bdnet_devices.device.Device`. What is missing there is deployed first.
+
+    Args:
+        connection: an open one, to a board that is locked.
+        deployer: for the same connection.
+    """
+
+    def __init__(self, connection: Connection, deployer: Deployer) -> None:
+        self._connection = connection
+        self._deployer = deployer
+
+    @property
+    def name(self) -> str:
+        return self._connection.name
+
+    @property
+    def address(self) -> str | None:
+        return self._connection.entry.host
+
+    def benchmark(
+        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        there = self._deployer.file(model)
+        with self._process(options.command("", there), lite=model.suffix == LITE) as process:
+            return process.result(progress)
+
+    def start(
+        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
+    ) -> ProcessTurnTaker:
+        command = options.command("", self._deployer.file(model), turns=True)
+        process = self._process(command, lite=model.suffix == LITE)
+        return ProcessTurnTaker(wait_until_ready(process, progress))
+
+    def verify(
+        self,
+        model: Path,
+        reference: Path,
+        options: VerifyOptions,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        command = options.command("", self._deployer.file(model), self._deployer.file(reference))
+        with self._process(command) as process:
+            return process.result(progress)
+
+    def watch(self, options: WatchOptions) -> ProcessWatch:
+        return ProcessWatch(wait_until_ready(self._process(options.command(""))))
+
+    def _process(self, command: list[str], *, lite: bool = False) -> EventProcess:
+        """``command`` as for this machine; the board's Python takes the place of the first word."""
+        line = shlex.join([*(self._lite if lite else self._runtime), *command[1:]])
+        return EventProcess(self._connection.supervised(line), self._connection.explain)
+
+    @cached_property
+    def _runtime(self) -> list[str]:
+        return self._deployer.runtime()
+
+    @cached_property
+    def _lite(self) -> list[str]:
+        return self._deployer.lite_runtime()
+
+
+def require_devices(names: Sequence[str], inventory: Path | None) -> None:
+    """Raises `DeviceError` for a name that is no device, before anything is done."""
+    listed = Inventory.load(inventory)
+    for name in names:
+        if name != LOCAL:
+            listed.get(name)
+
+
+@contextmanager
+def open_device(
+    name: str,
+    inventory: Path | None = None,
+    *,
+    wheel: Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Device]:
+    """The device of this name, reached, examined and held while the context lasts.
+
+    Args:
+        name: "local", or one of the inventory.
+        inventory: its file; by default the user's own.
+        wheel: bdnet's own for the board, where it cannot be built (see `own_wheel`).
+        progress: called while the board is reached and given what it lacks.
+
+    Raises:
+        DeviceError: there is none of this name, it cannot be reached, somebody else uses it, or it
+            lacks what a run needs.
+    """
+    if name == LOCAL:
+        yield LocalDevice()
+        return
+    entry = Inventory.load(inventory).get(name)
+    if progress is not None:
+        progress(f"reaching {entry.host}", 0.0)
+    with Connection(entry) as connection, Lock(connection):
+        facts = probe(connection)
+        for check in examine(connection.entry, facts):
+            if check.passed is False:
+                raise DeviceError(f"{name}: {check.name}: {check.found}; {check.remedy}")
+        yield SshDevice(connection, Deployer(connection, facts, own=wheel, progress=progress))

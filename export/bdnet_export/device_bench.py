@@ -1,0 +1,70 @@
+"""A bench on one device: verified, watched, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bdnet_devices import Device
+from bdnet_devices.care import Care, bench_result, watched
+from bdnet_devices.device import Progress
+from bdnet_export.parity import verify_on_device
+from bdnet_export.speed import Contest, SpeedComparison
+from bdnet_runtime.verification import Reference
+from bdnet_runtime.verify import VerifyOptions
+
+
+@dataclass(frozen=True)
+class ParityQuestion:
+    """What a device should compute, and in words where that comes from."""
+
+    reference: Reference
+    source: str
+
+
+@dataclass(frozen=True)
+class DeviceBench:
+    """What a bench found on one device, and the same for JSON (docs/results.md)."""
+
+    comparison: SpeedComparison
+    result: dict[str, Any]
+
+    @property
+    def parity_failed(self) -> bool:
+        parity = self.result["parity"]
+        return parity is not None and not parity["passed"]
+
+
+def bench_on_device(
+    device: Device,
+    contest: Contest,
+    care: Care,
+    question: ParityQuestion | None,
+    progress: Progress,
+) -> DeviceBench:
+    """Verifies and measures.
+
+    Args:
+        question: what the model is verified with first; None: it is not.
+
+    Raises:
+        InputError: the model cannot be run there, or the device is not fit to be measured.
+    """
+    parity = None
+    if question is not None:
+        options = VerifyOptions(use_library=contest.contestants[0][2].options.use_library)
+        found = verify_on_device(device, contest.model, question.reference, options, progress)
+        parity = {"source": question.source, **found}
+    with watched(device, care, progress) as conditions:
+        comparison = contest.measure(device, progress)
+    result = bench_result(
+        device,
+        Path(contest.model),
+        comparison.run_dicts(),
+        conditions.report,
+        rounds=comparison.rounds,
+        calibration=comparison.calibration,
+        parity=parity,
+    )
+    return DeviceBench(comparison, result)

@@ -1,0 +1,60 @@
+"""The file on a device, as `FileRun` is the file here: what it computes is compared there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bdnet import DeployedNet
+from bdnet_devices import Device
+from bdnet_export.comparison import captured, tally_checks
+from bdnet_export.metadata import ModelMetadata
+from bdnet_export.parity import verify_on_device
+from bdnet_export.report import Check
+from bdnet_runtime.verification import Array, Reference, Tally
+from bdnet_runtime.verify import VerifyOptions
+
+
+class DeviceRun:
+    """The file on one device, with bdnet's library. Images are collected and sent there at once."""
+
+    def __init__(self, device: Device, path: Path, metadata: ModelMetadata) -> None:
+        self.label = f"on {device.name}"
+        self.tally = Tally()
+        self._device, self._path, self._metadata = device, path, metadata
+        self._parts: list[tuple[Array, Array, Array]] = []
+
+    def compare(self, begin: int, images: Array, features: Array, logits: Array) -> None:
+        """Notes the first len(features) of ``images``, which are filled up to a batch."""
+        self._parts.append((images[: len(features)], features, logits))
+
+    def checks(self) -> list[Check]:
+        """Compares there. Features and logits, each with its verdict."""
+        images, features, logits = (np.concatenate(a) for a in zip(*self._parts, strict=True))
+        reference = Reference(images, logits, {self._metadata.features: features})
+        found = verify_on_device(self._device, self._path, reference, VerifyOptions())
+        self.tally.compared, self.tally.different = found["values"], found["different"]
+        self.tally.failing_image = found["failing_image"]
+        self.tally.worst_logit = found["logits"]["worst"]
+        self.tally.wrong_logits = found["logits"]["wrong_images"]
+        self.tally.top1 = found["top1"]
+        return tally_checks(self.tally, self.label)
+
+    def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
+        """The first layer whose output differs there on ``image``, and how it differs."""
+        layers = self._metadata.layers
+        with captured(deployed, layers) as outputs, torch.no_grad():
+            logits = deployed(torch.from_numpy(image)).numpy()
+        values = {layer: outputs[layer].numpy() for layer in layers}
+        reference = Reference(image, logits, values)
+        found = verify_on_device(self._device, self._path, reference, VerifyOptions())
+        first = found["first_difference"]
+        if first is None:
+            return None, (
+                f"the features differ on image {self.tally.failing_image}, but with every layer's "
+                "output exposed none does: an optimisation across layers changes the result"
+            )
+        words = next(layer["first"] for layer in found["layers"] if layer["name"] == first)
+        return first, f"{words} of those sent, which is image {self.tally.failing_image} of all"

@@ -1,0 +1,103 @@
+"""Does the file compute on a device what it should? The reference is made here and goes there."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import bdnet
+import bdnet_runtime
+from bdnet import InputError
+from bdnet.models.base import BDNet
+from bdnet_devices import Device
+from bdnet_devices.device import Progress
+from bdnet_export.comparison import captured
+from bdnet_export.images import random_images
+from bdnet_export.metadata import read_metadata
+from bdnet_export.model_file import fixed_batch, image_shape, load_model, with_outputs
+from bdnet_runtime.verification import Array, Reference, fill_batch
+from bdnet_runtime.verify import VerifyOptions
+
+IMAGES = 4
+
+
+def verify_on_device(
+    device: Device,
+    path: Path,
+    reference: Reference,
+    options: VerifyOptions,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compares what the file computes on the device with ``reference``.
+
+    Returns:
+        The result of ``python -m bdnet_runtime.verify``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder, path.name)
+        model.write_bytes(with_outputs(load_model(path), list(reference.values)))
+        saved = Path(folder, "reference.npz")
+        reference.save(saved)
+        return device.verify(model, saved, options, progress)
+
+
+def pytorch_reference(model: BDNet, images: Array, values: Sequence[str]) -> Reference:
+    """What the deployment form of ``model`` computes in PyTorch.
+
+    Args:
+        images: [N, C, H, W].
+        values: modules of the deployment form, whose outputs are to be equal.
+    """
+    deployed = bdnet.deploy(model)
+    with captured(deployed, values) as outputs, torch.no_grad():
+        logits = deployed(torch.from_numpy(images)).numpy()
+    return Reference(images, logits, {name: outputs[name].numpy() for name in values})
+
+
+def standard_reference(path: Path, images: Array) -> Reference:
+    """What the file computes here by its operators' bodies, in ONNX Runtime's standard operators.
+
+    That is what PyTorch computes where `bdnet_export.validate` has passed.
+
+    Raises:
+        InputError: the file has no bodies.
+    """
+    proto = load_model(path)
+    if not proto.functions:
+        raise InputError(
+            f"{path} has no operator bodies (--no-fallback) to compare the device with; give the "
+            "trained network with --source"
+        )
+    features = read_metadata(proto, path).features
+    session = bdnet_runtime.create_session(
+        with_outputs(proto, [features]), use_library=False, name=str(path)
+    )
+    fixed = fixed_batch(proto)
+    size = fixed or len(images)
+    parts = []
+    for begin in range(0, len(images), size):
+        part = images[begin : begin + size]
+        names = [proto.graph.output[0].name, features]
+        results = session.run(names, {proto.graph.input[0].name: fill_batch(part, fixed)})
+        parts.append([np.asarray(result)[: len(part)] for result in results])
+    logits, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Reference(images, logits, {features: values})
+
+
+def bench_reference(path: Path, model: BDNet | None) -> tuple[Reference, str]:
+    """What a bench verifies a device with, on a few images of noise, and what that is, in words.
+
+    Args:
+        model: the trained network; without it the file's own standard operators serve.
+    """
+    proto = load_model(path)
+    images = random_images(IMAGES, image_shape(proto, path)).images
+    if model is None:
+        return standard_reference(path, images), "the standard operators on the workstation"
+    features = read_metadata(proto, path).features
+    return pytorch_reference(model, images, [features]), "PyTorch on the workstation"

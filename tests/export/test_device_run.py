@@ -1,0 +1,54 @@
+"""A device that computes something else: which layer it is in.
+
+The device is this machine, as a device; a board is one in tests/test_board_end_to_end.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bdnet
+import bdnet_export
+from bdnet import InputError
+from bdnet_devices import LocalDevice
+from bdnet_export.device_run import DeviceRun
+from bdnet_export.metadata import read_metadata
+from bdnet_export.model_file import load_model
+from bdnet_export.parity import bench_reference
+from support.altered_files import change_constant
+from support.networks import small_mobilenet
+
+SHAPE = (1, 28, 28)
+
+
+@pytest.mark.parametrize("layer", ["stem", "body.1.pointwise"])
+def test_the_first_layer_that_differs_is_named(layer: str, tmp_path: Path) -> None:
+    network = small_mobilenet(seed=9)
+    path, changed = tmp_path / "m.onnx", tmp_path / "changed.onnx"
+    bdnet_export.export(network, path, input_shape=SHAPE)
+    name = "stem.weight" if layer == "stem" else f"{layer}.bn_add"
+
+    def change(values: np.ndarray) -> None:
+        values.reshape(-1)[:3] += 1
+
+    change_constant(path, changed, name, change)
+    images = np.random.default_rng(9).standard_normal((3, *SHAPE)).astype(np.float32)
+    deployed = bdnet.deploy(network)
+    run = DeviceRun(LocalDevice(), changed, read_metadata(load_model(changed), changed))
+    first, words = run.first_difference(deployed, images[:1])
+    assert first == layer
+    assert words.startswith(f"{layer}: ")
+
+
+def test_a_file_without_bodies_needs_its_source(tmp_path: Path) -> None:
+    network = small_mobilenet(seed=9)
+    path = tmp_path / "m.onnx"
+    bdnet_export.export(network, path, input_shape=SHAPE, fallback=False)
+    with pytest.raises(InputError, match=r"has no operator bodies .* give the trained network"):
+        bench_reference(path, None)
+    reference, source = bench_reference(path, network)
+    assert source == "PyTorch on the workstation"
+    assert len(reference.images) == 4

@@ -1,0 +1,91 @@
+"""Verification as a board does it: a process, a file and a reference, without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from bdnet_runtime import create_session
+from bdnet_runtime.verification import Reference
+from bdnet_runtime.verify import VerifyOptions
+from support import plain_models
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Its first output stands for logits, its second for features."""
+    made = plain_models.conv_relu()
+    made.graph.node.append(onnx.helper.make_node("Flatten", ["y"], ["logits"]))
+    made.graph.output.insert(
+        0, onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, None)
+    )
+    return plain_models.write(made, tmp_path / "model.onnx")
+
+
+def reference_of(model: Path, count: int = 6) -> Reference:
+    session = create_session(model, use_library=False)
+    shape = [1 if not isinstance(n, int) else n for n in session.get_inputs()[0].shape[1:]]
+    x = np.random.default_rng(3).standard_normal((count, *shape)).astype(np.float32)
+    logits, y = session.run(None, {session.get_inputs()[0].name: x})
+    return Reference(x, logits, {"y": y})
+
+
+def run(model: Path, reference: Reference, folder: Path) -> tuple[int, str, Any]:
+    saved = folder / "reference.npz"
+    reference.save(saved)
+    command = VerifyOptions(use_library=False).command(sys.executable, str(model), str(saved))
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    return done.returncode, done.stderr, json.loads(lines[-1]) if lines else None
+
+
+def test_equal_is_equal(model: Path, tmp_path: Path) -> None:
+    reference = reference_of(model)
+    status, errors, result = run(model, reference, tmp_path)
+    assert status == 0, errors
+    (name,) = reference.values
+    assert (result["event"], result["schema"], result["passed"]) == ("result", 1, True)
+    assert (result["different"], result["values"]) == (0, reference.values[name].size)
+    assert result["first_difference"] is None
+
+
+@pytest.mark.parametrize("image", [0, 5])
+def test_one_bit_is_found(image: int, model: Path, tmp_path: Path) -> None:
+    reference = reference_of(model)
+    (name,) = reference.values
+    changed = reference.values[name].copy()
+    where = (image, *(length - 1 for length in changed.shape[1:]))
+    changed[where] = np.nextafter(changed[where], np.float32(np.inf))
+    altered = Reference(reference.images, reference.logits, {name: changed})
+    status, errors, result = run(model, altered, tmp_path)
+    assert status == 0, errors
+    assert (result["passed"], result["different"], result["failing_image"]) == (False, 1, image)
+    assert result["first_difference"] == name
+    assert result["layers"][0]["first_image"] == image
+    assert f"differ on image {image}" in result["layers"][0]["first"]
+
+
+def test_a_value_that_the_file_does_not_put_out(model: Path, tmp_path: Path) -> None:
+    reference = reference_of(model)
+    other = Reference(reference.images, reference.logits, {"body.0": reference.logits})
+    status, errors, _ = run(model, other, tmp_path)
+    assert status == 2
+    assert "does not put out 'body.0', which the reference has" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_what_is_no_reference(model: Path, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.npz"
+    junk.write_bytes(b"junk")
+    command = VerifyOptions().command(sys.executable, str(model), str(junk))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is no reference to compare with" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
