@@ -24,7 +24,6 @@ from support.altered_files import change_constant
 from support.sshd import Sshd, running
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
-CACHE = Path(__file__).parents[1] / ".cache" / "boards"
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Lab:
             env={
                 **os.environ,
                 "XDG_CONFIG_HOME": str(self.folder / "config"),
-                "XDG_CACHE_HOME": str(CACHE),
+                "XDG_CACHE_HOME": str(emulated_board.CACHE),
             },
             capture_output=True,
             text=True,

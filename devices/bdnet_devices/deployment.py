@@ -127,26 +127,20 @@ class Deployer:
             pins = parse_pins(self._entry.packages)
             wheels = wheels_for(python, pins, self._progress, self._own)
         except InputError as error:
-            raise DeviceError(
-                f"{self._connection.name} cannot be given what it needs: {error}"
-            ) from None
+            raise DeviceError(f"{self._connection.name}: {error}") from None
         folder = self._folder / "packages"
         digests = {_sha256(wheel): wheel for wheel in wheels}
-        missing = self._missing(folder, digests)
-        if missing:
-            for digest in missing:
+        listed = self._connection.run(f"ls {_quote(folder)} 2>/dev/null", check=False)
+        there = set(listed.stdout.split())
+        missing = [digest for digest in digests if digest not in there]
+        for digest in missing:
+            if f"{digest}.whl" not in there:  # sent, and cut before it was unpacked
                 self._upload(digests[digest], folder / f"{digest}.whl")
+        if missing:
             self._unpack(command, folder, missing)
         path = ":".join(str(folder / digest) for digest in digests)
         # A numpy.py in the folder where the command starts must not be taken for numpy.
         return ["env", f"PYTHONPATH={path}", "PYTHONSAFEPATH=1", "PYTHONNOUSERSITE=1", command]
-
-    def _missing(
-        self, folder: PurePosixPath, digests: Sequence[str] | dict[str, Path]
-    ) -> list[str]:
-        listed = self._connection.run(f"ls {_quote(folder)} 2>/dev/null", check=False)
-        there = set(listed.stdout.split())
-        return [digest for digest in digests if digest not in there]
 
     def _unpack(self, command: str, folder: PurePosixPath, digests: Sequence[str]) -> None:
         self._progress("unpacking", 0.0)

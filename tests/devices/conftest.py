@@ -1,4 +1,4 @@
-"""What the tests of the device local share: a small model, and the processes it starts."""
+"""What the tests of devices share: a model, a cache, a server, and the processes that start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import plain_models
+from support import emulated_board, plain_models
 from support.sshd import Sshd, running
 
 
@@ -29,6 +29,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
 
     monkeypatch.setattr(subprocess, "Popen", Recorded)
     return processes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache() -> Iterator[None]:
+    """What a board is given is made once for all tests, and not in the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(emulated_board.CACHE))
+        yield
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ import shlex
 from pathlib import Path
 
 from support.arm import PACKAGES, PYTHON, python_of_arm
+from support.cpp_build import ROOT
+
+# As XDG_CACHE_HOME: what is downloaded and cross-compiled for boards, once for all tests.
+CACHE = ROOT / ".cache" / "boards"
 
 # What `DeviceEntry.packages` must ask for: emulation decides.
 PINS = PACKAGES
