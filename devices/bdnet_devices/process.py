@@ -13,8 +13,7 @@ from typing import Any
 
 from bdnet_devices.device import Progress
 from bdnet_runtime import InputError
-
-BAD_INPUT = 2
+from bdnet_runtime.events import BAD_INPUT
 
 Event = dict[str, Any]
 Explain = Callable[[int, str], Exception | None]
