@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import emulated_board
+from support import emulated_board, lite_models
 from support.altered_files import change_constant
 from support.sshd import Sshd, running
 
@@ -121,9 +121,10 @@ def test_a_changed_file_is_found_there(lab: Lab) -> None:
 
 
 def test_it_is_measured_and_its_times_are_not_shown(lab: Lab) -> None:
+    lite_models.relu(lab.folder / "small.tflite")
     shown = lab.run(
         *("bench", "f.onnx", "--device", "pi,local", "--source", "fashion-mnist"),
-        *("--against", "fp32", "--rounds", 2, "--seconds", 0.2, "--warmup", 1),
+        *("--against", "fp32,small.tflite", "--rounds", 2, "--seconds", 0.2, "--warmup", 1),
         *("--json", "bench.json"),
     ).stdout
     board, here = lab.json("bench.json")["of"]
@@ -132,7 +133,9 @@ def test_it_is_measured_and_its_times_are_not_shown(lab: Lab) -> None:
     for result in (board, here):
         assert result["schema"] == 2
         assert (result["parity"]["passed"], result["parity"]["different"]) == (True, 0)
-        assert [run["name"] for run in result["runs"]] == ["model", "fp32"]
+        assert [run["name"] for run in result["runs"]] == ["model", "fp32", "small.tflite"]
+        engines = [run["benchmark"]["engine"]["name"] for run in result["runs"]]
+        assert engines == ["onnxruntime", "onnxruntime", "ai-edge-litert"]
         assert result["conditions"]["before"]["time"] <= result["conditions"]["after"]["time"]
     assert board["runs"][0]["benchmark"]["isa"] == "neon"
     assert board["runs"][0]["benchmark"]["host"]["machine"] == "aarch64"

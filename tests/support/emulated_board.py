@@ -11,8 +11,9 @@ from pathlib import Path
 
 from support.arm import PACKAGES, PYTHON, python_of_arm
 
-# What `DeviceEntry.packages` must ask for: emulation decides.
-PINS = PACKAGES
+# What `DeviceEntry.packages` must ask for: emulation decides. qemu 7.2 does not run LiteRT 2.2 and
+# newer.
+PINS = (*PACKAGES, "ai-edge-litert==2.1.6")
 
 # A board says of itself that it is none: its times are not a device's.
 ENVIRONMENT = {"BDNET_EMULATED": "1"}
