@@ -7,7 +7,6 @@ are never shown as a device's.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pytest
 
 from support import emulated_board, lite_models
 from support.altered_files import change_constant
+from support.result_schemas import load_valid
 from support.sshd import Sshd, running
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
@@ -51,8 +51,8 @@ class Lab:
         assert finished.returncode == status, finished.stdout + finished.stderr
         return finished
 
-    def json(self, name: str) -> Any:
-        return json.loads((self.folder / name).read_text())
+    def json(self, name: str, schema: str) -> Any:
+        return load_valid(schema, (self.folder / name).read_text())
 
     def files_there(self) -> list[Path]:
         store = self.server.home / ".bdnet"
@@ -77,7 +77,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_it_is_added_probed_and_examined(lab: Lab) -> None:
     assert "pi" in lab.run("devices", "list").stdout
     lab.run("devices", "probe", "pi", "--json", "probe.json")
-    facts = lab.json("probe.json")
+    facts = lab.json("probe.json", "devices")
     assert (facts["machine"], facts["isa"]) == ("aarch64", "neon")
     assert "pi is ready" in lab.run("devices", "doctor", "pi").stdout
 
@@ -127,7 +127,7 @@ def test_it_is_measured_and_its_times_are_not_shown(lab: Lab) -> None:
         *("--against", "fp32,small.tflite", "--rounds", 2, "--seconds", 0.2, "--warmup", 1),
         *("--json", "bench.json"),
     ).stdout
-    board, here = lab.json("bench.json")["of"]
+    board, here = lab.json("bench.json", "bench")["of"]
     assert (board["device"]["name"], here["device"]["name"]) == ("pi", "local")
     assert (board["emulated"], here["emulated"]) == (True, False)
     for result in (board, here):

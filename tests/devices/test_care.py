@@ -82,11 +82,11 @@ def test_it_waits_until_the_device_is_cool(kettle: Kettle) -> None:
 def test_it_gives_up_after_a_while(kettle: Kettle) -> None:
     kettle.heat(71)
     begin = time.monotonic()
-    with pytest.raises(
-        DeviceError, match=r"^kettle: it has 71\.0 °C after 0\.1 s of waiting, more"
+    with (
+        pytest.raises(DeviceError, match=r"^kettle: it has 71\.0 °C after 0\.1 s of waiting, more"),
+        watched(kettle, Care(max_temperature=60, cool_down=0.1), nothing),
     ):
-        with watched(kettle, Care(max_temperature=60, cool_down=0.1), nothing):
-            pytest.fail("it was measured hot")
+        pytest.fail("it was measured hot")
     assert time.monotonic() - begin >= 0.1
 
 
