@@ -20,7 +20,8 @@ from pathlib import Path
 import bdnet
 import bdnet_export
 from bdnet_export import Setting, SpeedComparison
-from bdnet_export.speed import FP32, INT8, MODEL, Run
+from bdnet_export.contestants import FP32, INT8, MODEL
+from bdnet_export.speed import Run
 from bdnet_runtime.benchmark import BenchmarkOptions
 
 CONTESTANTS = (MODEL, FP32, INT8)

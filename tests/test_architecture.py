@@ -27,7 +27,8 @@ MAY_IMPORT_OF_OURS = {
 
 # A board installs the runtime, and whoever reaches one installs the devices: no PyTorch there.
 MAY_IMPORT_OF_OTHERS = {
-    "bdnet_runtime": {"numpy", "onnxruntime"},
+    # The last two only where a .tflite file is measured, and not where there is none.
+    "bdnet_runtime": {"numpy", "onnxruntime", "ai_edge_litert", "tflite_runtime"},
     # jinja2 and matplotlib make a report and are imported then; tomlkit reads the inventory.
     "bdnet_devices": {"jinja2", "markupsafe", "matplotlib", "tomlkit"},
 }

@@ -7,7 +7,6 @@ are never shown as a device's.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import emulated_board
+from support import emulated_board, lite_models
 from support.altered_files import change_constant
+from support.result_schemas import load_valid
 from support.sshd import Sshd, running
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
@@ -50,8 +50,8 @@ class Lab:
         assert finished.returncode == status, finished.stdout + finished.stderr
         return finished
 
-    def json(self, name: str) -> Any:
-        return json.loads((self.folder / name).read_text())
+    def json(self, name: str, schema: str) -> Any:
+        return load_valid(schema, (self.folder / name).read_text())
 
     def files_there(self) -> list[Path]:
         store = self.server.home / ".bdnet"
@@ -76,7 +76,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_it_is_added_probed_and_examined(lab: Lab) -> None:
     assert "pi" in lab.run("devices", "list").stdout
     lab.run("devices", "probe", "pi", "--json", "probe.json")
-    facts = lab.json("probe.json")
+    facts = lab.json("probe.json", "devices")
     assert (facts["machine"], facts["isa"]) == ("aarch64", "neon")
     assert "pi is ready" in lab.run("devices", "doctor", "pi").stdout
 
@@ -120,18 +120,21 @@ def test_a_changed_file_is_found_there(lab: Lab) -> None:
 
 
 def test_it_is_measured_and_its_times_are_not_shown(lab: Lab) -> None:
+    lite_models.relu(lab.folder / "small.tflite")
     shown = lab.run(
         *("bench", "f.onnx", "--device", "pi,local", "--source", "fashion-mnist"),
-        *("--against", "fp32", "--rounds", 2, "--seconds", 0.2, "--warmup", 1),
+        *("--against", "fp32,small.tflite", "--rounds", 2, "--seconds", 0.2, "--warmup", 1),
         *("--json", "bench.json"),
     ).stdout
-    board, here = lab.json("bench.json")["of"]
+    board, here = lab.json("bench.json", "bench")["of"]
     assert (board["device"]["name"], here["device"]["name"]) == ("pi", "local")
     assert (board["emulated"], here["emulated"]) == (True, False)
     for result in (board, here):
         assert result["schema"] == 2
         assert (result["parity"]["passed"], result["parity"]["different"]) == (True, 0)
-        assert [run["name"] for run in result["runs"]] == ["model", "fp32"]
+        assert [run["name"] for run in result["runs"]] == ["model", "fp32", "small.tflite"]
+        engines = [run["benchmark"]["engine"]["name"] for run in result["runs"]]
+        assert engines == ["onnxruntime", "onnxruntime", "ai-edge-litert"]
         assert result["conditions"]["before"]["time"] <= result["conditions"]["after"]["time"]
     assert board["runs"][0]["benchmark"]["isa"] == "neon"
     assert board["runs"][0]["benchmark"]["host"]["machine"] == "aarch64"

@@ -21,6 +21,7 @@ from bdnet_export.per_image import nodes
 from support import plain_models
 from support.altered_files import change_constant
 from support.import_blocker import run_without
+from support.result_schemas import load_valid
 from support.tools import unavailable
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
@@ -292,7 +293,7 @@ def test_bench_shows_percentiles_and_writes_every_sample(run: Run, tmp_path: Pat
     model = plain_models.write(plain_models.conv_relu(), tmp_path / "my [bold] model.onnx")
     finished = run("bench", model, "--no-library", "--seconds", 0.2, "--json", "result.json")
     assert finished.returncode == 0, finished.stderr
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = load_valid("bench", (tmp_path / "result.json").read_text())
     assert (result["schema"], result["kind"]) == (2, "bench")
     assert len(result["runs"][0]["benchmark"]["samples_ms"]) >= 10
     assert result["conditions"]["before"]["time"] < result["conditions"]["after"]["time"]
@@ -330,7 +331,7 @@ def test_json_on_standard_output_is_alone_there(run: Run, plain: Path) -> None:
 
 
 def test_export_tells_size_and_seconds(exported: Exported) -> None:
-    result = json.loads(exported.finished.stdout)
+    result = load_valid("export", exported.finished.stdout)
     assert result["bytes"] == exported.onnx.stat().st_size
     assert result["input_shape"] == [2, 11, 9]
     assert result["custom_nodes"] == result["fused_nodes"] == 3
@@ -356,7 +357,7 @@ def test_validate_passes_on_the_network_itself(exported: Exported) -> None:
     assert "words of a user's own module" not in finished.stdout
     assert finished.stdout.splitlines()[-1].startswith("first.onnx (0.0")
     assert " MB) is mine:first: 0 of " in finished.stdout.splitlines()[-1]
-    report = json.loads((exported.folder / "report.json").read_text())
+    report = load_valid("validate", (exported.folder / "report.json").read_text())
     assert report["passed"] is True
     assert (report["images"], report["values_different"]) == (3, 0)
     suite = ElementTree.parse(exported.folder / "report.xml").getroot()
@@ -370,7 +371,7 @@ def test_validate_fails_on_another_network(exported: Exported) -> None:
         *("--json", "-", "--junit", "other.xml"),
     )
     assert finished.returncode == 1, finished.stderr
-    report = json.loads(finished.stdout)
+    report = load_valid("validate", finished.stdout)
     failed = [check["name"] for check in report["checks"] if not check["passed"]]
     assert failed
     assert ") is not mine:second" in finished.stderr.splitlines()[-1]
@@ -393,7 +394,7 @@ def test_validate_names_the_layer_of_a_flipped_weight_bit(exported: Exported) ->
     )
     assert finished.returncode == 1, finished.stderr
     assert finished.stdout.splitlines()[-1].endswith("first in body.1")
-    report = json.loads((exported.folder / "flipped.json").read_text())
+    report = load_valid("validate", (exported.folder / "flipped.json").read_text())
     assert (report["passed"], report["first_difference"]) == (False, "body.1")
     verdicts = {check["name"]: check["passed"] for check in report["checks"]}
     assert verdicts["file unchanged since export"], "the digest was mended"
@@ -467,7 +468,7 @@ def test_validate_says_that_its_images_are_noise(exported: Exported) -> None:
 def test_inspect_shows_every_layer(exported: Exported) -> None:
     finished = run_in(exported.folder, "inspect", "first.onnx", "--json", "layers.json")
     assert finished.returncode == 0, finished.stderr
-    layers = json.loads((exported.folder / "layers.json").read_text())["layers"]
+    layers = load_valid("inspect", (exported.folder / "layers.json").read_text())["layers"]
     assert layers
     for layer in layers:
         assert layer["name"] in finished.stdout
@@ -494,7 +495,7 @@ def test_bench_against_measures_twins_kernels_and_files_in_turn(resized: Exporte
         *("--json", "against.json", "--keep-twins", "twins"),
     )
     assert finished.returncode == 0, finished.stderr
-    result = json.loads((folder / "against.json").read_text())
+    result = load_valid("bench", (folder / "against.json").read_text())
     assert (result["schema"], result["rounds"]) == (2, 3)
     assert result["calibration"] == "8 random images (seed 0)"
     assert "int8 is calibrated on 8 random images (seed 0)" in finished.stdout
@@ -554,7 +555,7 @@ def test_bench_compares_batches_and_calibrates_on_images(resized: Exported) -> N
         *("--images", "pictures", "--rounds", 2, "--seconds", 0.1, "--json", "-"),
     )
     assert finished.returncode == 0, finished.stderr
-    result = json.loads(finished.stdout)
+    result = load_valid("bench", finished.stdout)
     assert result["calibration"] == "1 images of pictures"
     runs = {(run["name"], run["batch"]): run for run in result["runs"]}
     assert list(runs) == [("model", 1), ("model", 3), ("int8", 1), ("int8", 3)]
@@ -572,7 +573,7 @@ def test_bench_verifies_the_file_before_it_measures_it(resized: Exported) -> Non
     finished = run_in(resized.folder, *options, "m.safetensors", "--json", "verified.json")
     assert finished.returncode == 0, finished.stderr
     assert "Equal to PyTorch on the workstation: 0 of " in finished.stdout
-    parity = json.loads((resized.folder / "verified.json").read_text())["parity"]
+    parity = load_valid("bench", (resized.folder / "verified.json").read_text())["parity"]
     assert (parity["passed"], parity["different"], parity["images"]) == (True, 0, 4)
     assert parity["values"] > 0
 
@@ -591,7 +592,7 @@ def test_bench_profile_shows_the_files_own_nodes(exported: Exported) -> None:
         *("--json", "profile.json"),
     )
     assert finished.returncode == 0, finished.stderr
-    result = json.loads((exported.folder / "profile.json").read_text())
+    result = load_valid("bench", (exported.folder / "profile.json").read_text())
     profile = result["runs"][0]["benchmark"]["profile"]
     names = {layer["name"]: layer["operator"] for layer in profile["layers"]}
     custom = {n.name: n.op_type for n in nodes(load_model(exported.onnx)) if n.domain}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
+
+from support.result_schemas import load_valid
 
 
 def test_demo(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_demo(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    result = json.loads((tmp_path / "demo.json").read_text())
+    result = load_valid("demo", (tmp_path / "demo.json").read_text())
     validation = result["validation"]
     assert validation["passed"]
     assert validation["images"] == 400

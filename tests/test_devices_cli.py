@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.result_schemas import load_valid
 from support.sshd import Sshd, running
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main", "devices"]
@@ -47,6 +47,7 @@ def test_add_list_probe_doctor_remove(lab: Lab) -> None:
     assert "Added pi5 (board)" in added.stdout
     assert "[devices.pi5]" in lab.inventory.read_text()
 
+    load_valid("devices", lab.devices("list", "--json", "-").stdout)
     listed = lab.devices("list").stdout
     assert "local" in listed
     assert "pi5" in listed
@@ -54,9 +55,10 @@ def test_add_list_probe_doctor_remove(lab: Lab) -> None:
     probed = lab.devices("probe", "pi5")
     assert probed.returncode == 0, probed.stderr
     assert "Probed pi5" in probed.stdout
-    facts = json.loads(lab.devices("probe", "pi5", "--json", "-").stdout)
+    facts = load_valid("devices", lab.devices("probe", "pi5", "--json", "-").stdout)
     assert facts["home"] == str(lab.sshd.home)
 
+    load_valid("devices", lab.devices("doctor", "pi5", "--json", "-").stdout)
     examined = lab.devices("doctor", "pi5")
     assert examined.returncode in (0, 1), examined.stderr
     assert "architecture" in examined.stdout

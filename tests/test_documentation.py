@@ -46,7 +46,7 @@ def test_python_examples_parse(page: Path) -> None:
 
 
 def test_every_table_of_kernels_can_be_compared_with() -> None:
-    from bdnet_export.speed import ISAS
+    from bdnet_export.contestants import ISAS
 
     page = (ROOT / "docs/performance.md").read_text()
     (table,) = re.findall(r"^\| `isa` \|.*\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The exception that means: a device does not do what it was asked to."""
+"""The exceptions that mean: a device does not do what it was asked to."""
 
 from __future__ import annotations
 
@@ -7,3 +7,7 @@ from bdnet_runtime import InputError
 
 class DeviceError(InputError):
     """One sentence that begins with the device's name and ends with what to do."""
+
+
+class ProcessEndedError(RuntimeError):
+    """A process on a device has ended before its time, and did not say why."""

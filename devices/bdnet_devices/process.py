@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import Any
 
 from bdnet_devices.device import Progress
+from bdnet_devices.errors import ProcessEndedError
 from bdnet_runtime import InputError
+from bdnet_runtime.events import BAD_INPUT
 
-BAD_INPUT = 2
+SHELL_SIGNAL = 128
 
 Event = dict[str, Any]
 Explain = Callable[[int, str], Exception | None]
@@ -64,7 +66,9 @@ class EventProcess:
         """
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            event: Event = json.loads(line)
+            event = _event(line)
+            if event is None:
+                continue
             if event["event"] == kind:
                 return event
             if progress is not None and event["event"] == "progress":
@@ -111,7 +115,7 @@ class EventProcess:
         sentence = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
         if status == BAD_INPUT:
             return InputError(sentence)
-        return RuntimeError(f"the process {_ending(status)}: {sentence}")
+        return ProcessEndedError(f"the process {_ending(status)}: {sentence}")
 
 
 class ProcessTurnTaker:
@@ -172,7 +176,18 @@ def wait_until_ready(process: EventProcess, progress: Progress | None = None) ->
     return process
 
 
+def _event(line: str) -> Event | None:
+    """None for what is none, such as what a board's login shell says before the process starts."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
 def _ending(status: int) -> str:
-    if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+    # A shell that waited for it, as on a board, adds the signal's number to 128.
+    number = -status if status < 0 else status - SHELL_SIGNAL
+    if number in {*signal.Signals}:
+        return f"was ended by {signal.Signals(number).name}"
     return f"ended with status {status}"

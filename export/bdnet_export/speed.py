@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,24 +10,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from bdnet import InputError
 from bdnet_devices import Contestant, Device, LocalDevice, Ratio, round_medians, take_turns
 from bdnet_devices.device import Progress
 from bdnet_devices.turns import require_rounds
-from bdnet_export.images import load_images, random_images
-from bdnet_export.metadata import read_metadata
-from bdnet_export.model_file import image_shape, load_model
-from bdnet_export.twins import float_twin, int8_twin
+from bdnet_export.contestants import (
+    FP32,
+    MODEL,
+    TWINS,
+    contestant,
+    require_known,
+    write_twins,
+)
 from bdnet_runtime.benchmark import BenchmarkOptions
-
-FP32, INT8, NO_LIBRARY = "fp32", "int8", "no-library"
-ISAS = ("reference", "avx2", "avx512", "neon")
-"""The kernels that builds of the library can have; this processor may not run all of them."""
-
-MODEL = "model"
-CALIBRATION_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -189,7 +183,7 @@ def contest(
     path, options = Path(model), options or BenchmarkOptions()
     tell = progress or (lambda stage, fraction: None)
     # All that can be wrong with the words is said before the work.
-    _require_known(against)
+    require_known(against)
     require_rounds(rounds)
     ways = {
         setting: replace(options, threads=setting.threads, batch=setting.batch)
@@ -197,12 +191,12 @@ def contest(
     }
     with _folder(twins_folder) as folder:
         calibration = None
-        if FP32 in against or INT8 in against:
-            calibration = _write_twins(
-                path, folder, against, None if images is None else Path(images), tell
-            )
+        if set(TWINS).intersection(against):
+            calibration_images = None if images is None else Path(images)
+            batches = [setting.batch for setting in settings]
+            calibration = write_twins(path, folder, against, batches, calibration_images, tell)
         contestants = tuple(
-            (name, setting, _contestant(name, path, folder, way))
+            (name, setting, contestant(name, path, folder, way))
             for name in dict.fromkeys((MODEL, *against))
             for setting, way in ways.items()
         )
@@ -225,9 +219,9 @@ def compare_speed(
 
     Args:
         model: an exported file.
-        against: any of "fp32" and "int8" (the twins, `bdnet_export.twins`), "no-library" (the
-            model's operators by their bodies), the name of kernels of the library such as
-            "reference", and paths of ``.onnx`` files.
+        against: any of "fp32", "int8" and "tflite" (the twins, `bdnet_export.twins`),
+            "no-library" (the model's operators by their bodies), the name of kernels of the
+            library such as "reference", and paths of ``.onnx`` and ``.tflite`` files.
         settings: threads and batches in which everyone is measured.
         options: the rest of how: warm-up, seconds of everyone over all rounds, and whether the
             model is run with the library.
@@ -254,21 +248,6 @@ def compare_speed(
         return prepared.measure(device or LocalDevice(), progress)
 
 
-def _require_known(names: Sequence[str]) -> None:
-    known = (FP32, INT8, NO_LIBRARY, *ISAS)
-    for name in names:
-        if name.endswith(".onnx"):
-            if not Path(name).is_file():
-                raise InputError(f"there is no file {name} to compare with")
-        elif name not in known:
-            close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise InputError(
-                f"{name!r} is nothing to compare with; {hint}it may be "
-                f"{', '.join(map(repr, known))}, or the path of an .onnx file"
-            )
-
-
 @contextmanager
 def _folder(asked: str | os.PathLike[str] | None) -> Iterator[Path]:
     if asked is None:
@@ -281,52 +260,3 @@ def _folder(asked: str | os.PathLike[str] | None) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from None
     yield folder
-
-
-def _twin_path(name: str, path: Path, folder: Path) -> Path:
-    return folder / f"{path.stem}.{name}.onnx"
-
-
-def _write_twins(
-    path: Path, folder: Path, wanted: Sequence[str], images: Path | None, tell: Progress
-) -> str | None:
-    """Returns what the int8 twin was calibrated on, where it is wanted."""
-    model = load_model(path)
-    tell("building the fp32 twin", 0.0)
-    twin = float_twin(model, path)
-    if FP32 in wanted:
-        _save(twin, _twin_path(FP32, path, folder))
-    if INT8 not in wanted:
-        return None
-    shape = image_shape(model, path)
-    if images is None:
-        calibration = random_images(CALIBRATION_IMAGES, shape)
-    else:
-        preprocessing = read_metadata(model, path).preprocessing
-        calibration = load_images(images, input_shape=shape, preprocessing=preprocessing)
-    tell(f"quantising the int8 twin on {calibration.description}", 0.0)
-    _save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
-    return calibration.description
-
-
-def _save(twin: onnx.ModelProto, path: Path) -> None:
-    try:
-        onnx.save(twin, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) -> Contestant:
-    # The twins and the bodies need nothing of the library, not the memory it takes either.
-    if name in (FP32, INT8):
-        path = _twin_path(name, path, folder)
-        options = replace(options, use_library=False, isa=None)
-    elif name == NO_LIBRARY:
-        options = replace(options, use_library=False, isa=None)
-    elif name in ISAS:
-        options = replace(options, use_library=True, isa=name)
-    elif name != MODEL:
-        path = Path(name)
-        options = replace(options, use_library=True, isa=None)
-    images = "" if options.batch is None else f", batch {options.batch}"
-    return Contestant(f"{name}, threads {options.threads}{images}", path, options)

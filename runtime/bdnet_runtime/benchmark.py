@@ -1,4 +1,6 @@
-"""Measures one model in this process: ``python -m bdnet_runtime.benchmark MODEL.onnx``.
+"""Measures one model in this process: ``python -m bdnet_runtime.benchmark MODEL``.
+
+An .onnx file runs in ONNX Runtime, a .tflite file in LiteRT or in TensorFlow Lite.
 
 Meant to be a fresh process, so that load time, first run and memory are what an application
 would see. Writes JSON lines to standard output: ``{"event": "progress", "stage": ...,
@@ -14,15 +16,17 @@ would see. Writes JSON lines to standard output: ``{"event": "progress", "stage"
 - ``images_per_second``: images over the sum of the samples
 - ``memory``: ``peak_bytes`` of the process; ``imports_bytes``: resident before the model was
   loaded; ``model_bytes``: the difference. The last two are null on a system without /proc.
-- ``engine``: ``name`` and ``version`` of what ran the model
+- ``engine``: ``name`` and ``version`` of what ran the model: onnxruntime, ai-edge-litert or
+  tflite-runtime
+- ``clock``: whether it was set meanwhile (`bdnet_runtime.clock.Clock.jump`)
 - ``versions``; ``host``: `bdnet_runtime.host.describe_host`
 
 With ``--turns`` several such processes can measure alternately: each writes ``{"event":
 "ready"}`` when it is warm and waits. A line with a number of seconds on standard input is its
 turn, answered by ``{"event": "turn", "samples_ms": [...]}``; the line ``end`` is the end of the
 measurement, and the result follows. Where standard input ends instead whoever asked has gone, and
-so the process ends without a result. A turn begins with runs that are not timed, a fifth of
-its seconds and at least one, since the others have had the caches meanwhile.
+so the process ends at once, without a result. A turn begins with runs that are not timed, a fifth
+of its seconds and at least one, since the others have had the caches meanwhile.
 
 Exit status: 0, or 2 with one sentence on standard error.
 """
@@ -35,35 +39,32 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import onnxruntime as ort
-
+from bdnet_runtime import lite
+from bdnet_runtime.clock import Clock
+from bdnet_runtime.engine import SEED, Engine, LoadedModel, onnx_runtime
 from bdnet_runtime.errors import InputError
 from bdnet_runtime.events import Parser, Progress, ProgressWriter, run_main, write_event
 from bdnet_runtime.host import describe_host
 from bdnet_runtime.info import info, versions
 from bdnet_runtime.latency import summarise
 from bdnet_runtime.memory import peak_bytes, resident_bytes
-from bdnet_runtime.model_input import model_input
 from bdnet_runtime.module_command import module_command
 from bdnet_runtime.profile import read_profile
-from bdnet_runtime.session import create_session, reason, require_threads
+from bdnet_runtime.session import reason, require_threads
+from bdnet_runtime.turn_input import read_turns
 
 SCHEMA = 2
 MIN_SAMPLES = 10
 MAX_PROFILED_RUNS = 200  # a run leaves hundreds of events, and ONNX Runtime keeps a million
 TURN_WARMUP = 0.2  # of a turn's seconds
 MAX_BATCH = 65536
-END = "end"
-SEED = 0
-Feed = dict[str, npt.NDArray[np.float32]]
+Run = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,11 @@ class BenchmarkOptions:
     """How to measure.
 
     Args:
-        threads: ONNX Runtime's intra-op threads.
+        threads: of ONNX Runtime within an operator, or of LiteRT.
         warmup: untimed runs after the first.
         seconds: for how long to take samples; at least 10 are taken.
-        use_library: with bdnet's kernels, or with the standard operators in the file.
+        use_library: with bdnet's kernels, or with the standard operators in the file; a .tflite
+            file has nothing to do with them.
         batch: images a run; by default what the file fixes, otherwise 1.
         isa: which of bdnet's kernels; by default what ``BDNET_ISA`` says, otherwise the best.
         profile: time each layer as well, over at most 200 runs; they become slower by it.
@@ -136,36 +138,34 @@ def benchmark(
     Raises:
         InputError: the model cannot be loaded, fed or run.
     """
-    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    started, clock = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), Clock()
     if options.isa is not None:
         os.environ["BDNET_ISA"] = options.isa
     with _profile_prefix(options.profile) as profile_prefix:
+        engine = _engine(model, options, profile_prefix)
         imports_bytes = resident_bytes()
         progress("loading the model", 0.0)
         begin = time.perf_counter_ns()
-        session = create_session(
-            model, options.threads, options.use_library, profile_prefix=profile_prefix
-        )
+        loaded = engine.load(model, options.threads, options.batch)
         load_ms = _milliseconds_since(begin)
 
-        fed = model_input(session, options.batch)
-        feed = {fed.name: fed.random(SEED)}
         progress("first run", 0.0)
-        first_run_ms = _first_run(session, feed)
+        first_run_ms = _first_run(loaded)
         for run in range(options.warmup):
             progress("warming up", run / options.warmup)
-            session.run(None, feed)
+            loaded.run()
         if turns is None:
             most = MAX_PROFILED_RUNS if options.profile else None
-            samples_of_turns = [_samples(session, feed, options.seconds, most, progress)]
+            samples_of_turns = [_samples(loaded.run, options.seconds, most, progress)]
         else:
-            samples_of_turns = [*_samples_of_turns(session, feed, turns)]
+            samples_of_turns = [*_samples_of_turns(loaded.run, turns)]
         profile = None
-        if profile_prefix is not None:
-            profile = read_profile(Path(session.end_profiling()), 1 + options.warmup).to_dict()
+        if loaded.end_profile is not None:
+            profile = read_profile(Path(loaded.end_profile()), 1 + options.warmup).to_dict()
     samples_ms = [sample for samples in samples_of_turns for sample in samples]
     peak = peak_bytes()
 
+    fed = loaded.fed
     images = fed.shape[0] if fed.shape else 1
     return {
         "event": "result",
@@ -180,8 +180,8 @@ def benchmark(
         "batch": images,
         "started": started,
         "threads": options.threads,
-        "use_library": options.use_library,
-        "isa": info()["isa"] if options.use_library else None,
+        "use_library": engine.use_library,
+        "isa": info()["isa"] if engine.use_library else None,
         "load_ms": load_ms,
         "first_run_ms": first_run_ms,
         "warmup_runs": options.warmup,
@@ -195,16 +195,27 @@ def benchmark(
             "imports_bytes": imports_bytes,
             "model_bytes": None if imports_bytes is None else peak - imports_bytes,
         },
-        "engine": {"name": "onnxruntime", "version": ort.__version__},
+        "engine": {"name": engine.name, "version": engine.version},
+        "clock": clock.jump(),
         "versions": versions(),
         "host": describe_host(),
     }
 
 
-def _first_run(session: ort.InferenceSession, feed: Feed) -> float:
+def _engine(model: Path, options: BenchmarkOptions, profile_prefix: str | None) -> Engine:
+    if model.suffix != lite.SUFFIX:
+        return onnx_runtime(options.use_library, profile_prefix)
+    if options.isa is not None:
+        raise InputError(f"isa is {options.isa!r}, but {model} does not use bdnet's kernels")
+    if options.profile:
+        raise InputError(f"{model} cannot be profiled: layers are timed in ONNX Runtime only")
+    return lite.lite_runtime()
+
+
+def _first_run(model: LoadedModel) -> float:
     begin = time.perf_counter_ns()
     try:
-        session.run(None, feed)
+        model.run()
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         raise InputError(f"the model cannot be run: {reason(error)}") from error
     return _milliseconds_since(begin)
@@ -220,9 +231,7 @@ def _profile_prefix(wanted: bool) -> Iterator[str | None]:
         yield str(Path(folder, "profile"))
 
 
-def _samples(
-    session: ort.InferenceSession, feed: Feed, seconds: float, most: int | None, progress: Progress
-) -> list[float]:
+def _samples(run: Run, seconds: float, most: int | None, progress: Progress) -> list[float]:
     """Milliseconds of each run, until ``seconds`` have passed and there are enough of them."""
     samples: list[float] = []
     start = time.perf_counter()
@@ -230,51 +239,29 @@ def _samples(
         if len(samples) == most:
             break
         progress("measuring", min(elapsed / seconds, 1.0))
-        samples.append(_sample(session, feed))
+        samples.append(_sample(run))
     return samples
 
 
-def _samples_of_turns(
-    session: ort.InferenceSession, feed: Feed, turns: Iterable[float]
-) -> Iterator[list[float]]:
+def _samples_of_turns(run: Run, turns: Iterable[float]) -> Iterator[list[float]]:
     """Milliseconds of each run of each turn, at least one a turn, when the turn is over."""
     write_event({"event": "ready"})
     for seconds in turns:
         start = time.perf_counter()
-        session.run(None, feed)
+        run()
         while time.perf_counter() - start < TURN_WARMUP * seconds:
-            session.run(None, feed)
-        samples = [_sample(session, feed)]
+            run()
+        samples = [_sample(run)]
         while time.perf_counter() - start < seconds:
-            samples.append(_sample(session, feed))
+            samples.append(_sample(run))
         write_event({"event": "turn", "samples_ms": samples})
         yield samples
 
 
-def _sample(session: ort.InferenceSession, feed: Feed) -> float:
+def _sample(run: Run) -> float:
     begin = time.perf_counter_ns()
-    session.run(None, feed)
+    run()
     return _milliseconds_since(begin)
-
-
-def _turns(lines: Iterable[str]) -> Iterator[float]:
-    """The seconds of each turn as they come."""
-    any_turn = False
-    for line in lines:
-        if line.strip() == END and any_turn:
-            return
-        try:
-            seconds = float(line)
-        except ValueError:
-            seconds = math.nan
-        if not (math.isfinite(seconds) and seconds > 0):
-            raise InputError(f"the turn is {line.strip()!r}; expected a number of seconds above 0")
-        any_turn = True
-        yield seconds
-    raise InputError(
-        f"standard input ended before the line {END!r}; expected lines with a number of seconds "
-        f"each, and then {END!r}"
-    )
 
 
 def _milliseconds_since(begin_ns: int) -> float:
@@ -292,13 +279,13 @@ def _describe_file(path: Path) -> dict[str, Any]:
 def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, bool]:
     parser = Parser(
         prog="python -m bdnet_runtime.benchmark",
-        description="Measures one ONNX model in this process and writes JSON lines.",
+        description="Measures one model in this process and writes JSON lines.",
         allow_abbrev=False,
     )
     default = BenchmarkOptions()
     add = parser.add_argument
-    add("model", metavar="MODEL.onnx", type=Path, help="the model to measure")
-    add("--threads", type=int, default=default.threads, help="intra-op threads (%(default)s)")
+    add("model", metavar="MODEL", type=Path, help="the .onnx or .tflite file to measure")
+    add("--threads", type=int, default=default.threads, help="threads of a run (%(default)s)")
     add("--warmup", type=int, default=default.warmup, help="untimed runs (%(default)s)")
     add("--seconds", type=float, default=default.seconds, help="how long to measure (%(default)s)")
     add(
@@ -328,7 +315,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, boo
 def main(arguments: Sequence[str] | None = None) -> int:
     def measure() -> None:
         model, options, in_turns = _parse(arguments)
-        turns = _turns(sys.stdin) if in_turns else None
+        turns = read_turns() if in_turns else None
         write_event(benchmark(model, options, ProgressWriter(), turns))
 
     return run_main(measure)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from bdnet_runtime.errors import InputError
 
+BAD_INPUT = 2  # exit status
 PROGRESS_INTERVAL = 0.25  # seconds; seldom enough not to disturb what is measured
 
 Progress = Callable[[str, float], None]
@@ -50,7 +51,7 @@ def run_main(body: Callable[[], None]) -> int:
         body()
     except InputError as error:
         print(error, file=sys.stderr)
-        return 2
+        return BAD_INPUT
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,17 +47,31 @@ def model_input(session: ort.InferenceSession, batch: int | None = None) -> Mode
     if value.type != "tensor(float)":
         raise InputError(f"the input {value.name!r} is a {value.type}; expected a tensor(float)")
     # ONNX Runtime gives a dynamic dimension as its name, or None where it has no name.
-    dynamic = [not isinstance(size, int) for size in value.shape]
+    return fit_batch(value.name, value.shape, batch)
+
+
+def fit_batch(name: str, shape: Sequence[int | str | None], batch: int | None) -> ModelInput:
+    """The input ``name`` of a file, for a batch.
+
+    Args:
+        shape: as in the file; a dynamic dimension is no number.
+        batch: images a run; without it what the file fixes, otherwise 1.
+
+    Raises:
+        InputError: another dimension than the batch is dynamic, or the file fixes another batch.
+    """
+    dynamic = [not isinstance(size, int) for size in shape]
     if any(dynamic[1:]):
         raise InputError(
-            f"the input {value.name!r} has shape {value.shape}; only the first dimension, the "
-            "batch, may be dynamic, so export the model with a fixed image size"
+            f"the input {name!r} has shape {list(shape)}; only the first dimension, the batch, may "
+            "be dynamic, so export the model with a fixed image size"
         )
-    open_batch = bool(dynamic) and dynamic[0]
-    if batch is not None and not open_batch and batch != value.shape[0]:
+    fixed = [size for size in shape if isinstance(size, int)]
+    if dynamic and dynamic[0]:
+        return ModelInput(name, (batch or 1, *fixed))
+    if batch is not None and fixed and batch != fixed[0]:
         raise InputError(
-            f"the batch is {batch}, but the model always reads {value.shape[0]}; leave the batch "
-            "out, or export the model with a dynamic one"
+            f"the batch is {batch}, but the model always reads {fixed[0]}; leave the batch out, or "
+            "export the model with a dynamic one"
         )
-    shape = (batch or 1, *value.shape[1:]) if open_batch else tuple(value.shape)
-    return ModelInput(value.name, shape)
+    return ModelInput(name, tuple(fixed))

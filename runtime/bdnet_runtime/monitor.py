@@ -9,8 +9,7 @@ with
   of them; ``interval``: seconds between them
 - ``throttled``: what limited the clock meanwhile, in words; an empty list: nothing did
 - ``governor_set``: what it was set to, or null
-- ``clock``: ``jump_ms``, by which the wall clock went beyond or behind the monotonic one, and
-  ``jumped``, whether that is more than 50 ms and a thousandth of the time
+- ``clock``: whether it was set meanwhile (`bdnet_runtime.clock.Clock.jump`)
 
 The governor is what it was before however this ends: with ``end``, with standard input (whoever
 asked has gone), by SIGTERM, SIGHUP or SIGINT.
@@ -24,12 +23,12 @@ import math
 import select
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from bdnet_runtime.clock import Clock
 from bdnet_runtime.conditions import Reading, read_conditions, throttled
 from bdnet_runtime.errors import InputError
 from bdnet_runtime.events import Parser, run_main, write_event
@@ -38,7 +37,6 @@ from bdnet_runtime.module_command import module_command
 
 SCHEMA = 1
 END = "end"
-JUMP_MS, JUMP_SHARE = 50.0, 1e-3
 MOST_READINGS = 10_000
 
 
@@ -74,7 +72,7 @@ def monitor(options: WatchOptions, root: Path = Path("/")) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     before = read_conditions(root)
-    wall, monotonic = time.time(), time.monotonic()
+    clock = Clock()
     with governor(options.governor, root):
         write_event({"event": "ready"})
         during: list[Reading] = []
@@ -82,8 +80,6 @@ def monitor(options: WatchOptions, root: Path = Path("/")) -> None:
             if len(during) < MOST_READINGS:
                 during.append(read_conditions(root))
         after = read_conditions(root)
-    passed_ms = (time.monotonic() - monotonic) * 1000
-    jump_ms = (time.time() - wall) * 1000 - passed_ms
     write_event(
         {
             "event": "result",
@@ -94,10 +90,7 @@ def monitor(options: WatchOptions, root: Path = Path("/")) -> None:
             "interval": options.interval,
             "throttled": throttled([before, *during, after]),
             "governor_set": options.governor,
-            "clock": {
-                "jump_ms": jump_ms,
-                "jumped": abs(jump_ms) > JUMP_MS + JUMP_SHARE * passed_ms,
-            },
+            "clock": clock.jump(),
         }
     )
 

@@ -19,8 +19,8 @@ import torch
 import bdnet
 import bdnet_export
 import bdnet_runtime
+from bdnet_export.contestants import ISAS
 from bdnet_export.model_file import load_model, with_outputs
-from bdnet_export.speed import ISAS
 from support.networks import TINY_SHAPE, small_mobilenet, tiny_network
 from support.operator_cases import assert_equal
 

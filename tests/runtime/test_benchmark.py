@@ -60,6 +60,11 @@ def test_the_result_says_what_was_measured_and_on_what(model: Path) -> None:
     assert result["first_run_ms"] > 0
     assert set(result["versions"]) == {"bdnet", "onnxruntime", "numpy", "python"}
     assert result["host"]["cores"] >= 1
+    assert result["engine"] == {
+        "name": "onnxruntime",
+        "version": result["versions"]["onnxruntime"],
+    }
+    assert result["clock"]["jumped"] is False
 
 
 def test_the_summary_is_that_of_the_samples(model: Path) -> None:
@@ -119,6 +124,26 @@ def test_in_turns_every_line_is_one(model: Path) -> None:
     assert result["samples_ms"] == [*samples[0], *samples[1]]
     assert result["turns"] == [len(samples[0]), 1]
     assert result["latency_ms"]["min"] == min(result["samples_ms"])
+
+
+def test_in_turns_it_ends_with_whoever_asked_even_within_a_turn(model: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, str(model), "--no-library", "--turns"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        while json.loads(process.stdout.readline())["event"] == "progress":
+            pass
+        process.stdin.write("600\n")
+        process.stdin.close()
+        assert process.wait(timeout=30) == 2
+        assert process.stdout.read() == ""
+        assert "standard input ended before the line 'end'" in process.stderr.read()
 
 
 def test_the_profile_has_every_node_and_the_rest(model: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from bdnet_runtime import InputError
 from bdnet_runtime.monitor import WatchOptions
+from support.result_schemas import load_valid
 
 FILES = {
     f"sys/devices/system/cpu/cpufreq/policy{i}/{name}": text
@@ -72,7 +73,7 @@ def test_it_reads_until_it_is_told_to_end(root: Path) -> None:
         assert governors(root) == ["performance", "performance"]
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)
-        result = json.loads(process.communicate("end\n")[0])
+        result = load_valid("monitor", process.communicate("end\n")[0])
     assert process.returncode == 0
     assert governors(root) == ["ondemand", "schedutil"]
     assert (result["event"], result["schema"]) == ("result", 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from bdnet_runtime import create_session
 from bdnet_runtime.verification import Reference
 from bdnet_runtime.verify import VerifyOptions
 from support import plain_models
+from support.result_schemas import load_valid
 
 
 @pytest.fixture
@@ -43,7 +43,9 @@ def run(model: Path, reference: Reference, folder: Path) -> tuple[int, str, Any]
     command = VerifyOptions(use_library=False).command(sys.executable, str(model), str(saved))
     done = subprocess.run(command, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    return done.returncode, done.stderr, json.loads(lines[-1]) if lines else None
+    if done.returncode != 0:
+        return done.returncode, done.stderr, None
+    return done.returncode, done.stderr, load_valid("verify", lines[-1])
 
 
 def test_equal_is_equal(model: Path, tmp_path: Path) -> None:

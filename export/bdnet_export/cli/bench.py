@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 ROUNDS = 10
 EMULATED = "emulated"  # in the place of a time that is no device's
 BAR_WIDTH = 24
+ENGINES = {
+    "onnxruntime": "ONNX Runtime",
+    "ai-edge-litert": "LiteRT",
+    "tflite-runtime": "TensorFlow Lite",
+}
 
 
 def bench(
@@ -37,8 +42,9 @@ def bench(
         str | None,
         typer.Option(
             metavar="NAME,...",
-            help="Measure beside it, in turn: fp32 and int8 (its twins in ordinary arithmetic), "
-            "no-library, other kernels of ours such as reference, or paths of .onnx files.",
+            help="Measure beside it, in turn: fp32, int8 and tflite (its twins in ordinary "
+            "arithmetic; tflite is fp32's in LiteRT), no-library, other kernels of ours such as "
+            "reference, or paths of .onnx and .tflite files.",
             show_default=False,
         ),
     ] = None,
@@ -74,7 +80,7 @@ def bench(
     keep_twins: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Where fp32 and int8 are written and stay.", show_default=False
+            metavar="FOLDER", help="Where the twins are written and stay.", show_default=False
         ),
     ] = None,
     profile: Annotated[
@@ -133,6 +139,7 @@ def bench(
 
     - `bdnet-export bench fashion.onnx`
     - beside what else one could deploy: `bdnet-export bench fashion.onnx --against fp32,int8`
+    - beside LiteRT: `bdnet-export bench fashion.onnx --against tflite,mine.tflite`
     - what a second thread is worth: `bdnet-export bench fashion.onnx --against fp32 --threads 1,2`
     - what the kernels are worth: `bdnet-export bench fashion.onnx --against no-library,reference`
     - where the time goes: `bdnet-export bench fashion.onnx --profile`
@@ -143,7 +150,7 @@ def bench(
     thread_counts = parse_numbers(threads, "--threads")
     batches: list[int | None] = [None] if batch is None else [*parse_numbers(batch, "--batch")]
     several = bool(names) or len(thread_counts) > 1 or len(batches) > 1
-    twins = {"fp32", "int8"}.intersection(names)
+    twins = {"fp32", "int8", "tflite"}.intersection(names)
     for given, needed, option, reason in (
         (profile, not several, "--profile", "it shows one file with one number of threads"),
         (rounds is not None, several, "--rounds", "there is nothing else to take turns with"),
@@ -179,14 +186,18 @@ def bench(
         progress("loading PyTorch")
         import bdnet_export
         from bdnet_devices import open_device
+        from bdnet_export.contestants import needs_lite
         from bdnet_export.device_bench import ParityQuestion, bench_on_device
         from bdnet_export.parity import bench_reference
         from bdnet_export.speed import contest
+        from bdnet_runtime.lite import lite_runtime
 
         if device is not None:
             from bdnet_devices.remote import require_devices
 
             require_devices(devices, inventory)
+        if "local" in devices and needs_lite(names):
+            lite_runtime()
         question = None
         if source is not None or device is not None:
             network = None
@@ -270,6 +281,12 @@ def runner(result: dict[str, Any]) -> str:
     return f"bdnet kernels ({result['isa']})" if result["use_library"] else "standard operators"
 
 
+def engine(result: dict[str, Any]) -> str:
+    """The program that ran the model, and its version."""
+    name = result["engine"]["name"]
+    return f"{ENGINES.get(name, name)} {result['engine']['version']}"
+
+
 def _show(out: Output, result: dict[str, Any], measured_file: str) -> None:
     latency, memory, host = result["latency_ms"], result["memory"], result["host"]
     times = {
@@ -282,7 +299,7 @@ def _show(out: Output, result: dict[str, Any], measured_file: str) -> None:
         times = {"times": EMULATED}
     rows = {
         "input": f"{result['input']['shape']} {result['input']['dtype']}, noise",
-        "run by": f"{runner(result)}, ONNX Runtime {result['versions']['onnxruntime']}",
+        "run by": f"{runner(result)}, {engine(result)}",
         "threads": str(result["threads"]),
         "processor": _processor(host),
         "governor": host["governor"] or "not readable",
@@ -346,6 +363,9 @@ def _show_comparison(out: Output, onnx_file: Path, bench: "DeviceBench") -> None
     shown_names = {run.name: onnx_file.name if run.name == "model" else run.name for run in runs}
     of_model = f"time / {onnx_file.name}'s"
     columns: dict[str, list[str]] = {"": [shown_names[run.name] for run in runs]}
+    engines = [engine(run.benchmark) for run in runs]
+    if len(set(engines)) > 1:
+        columns["engine"] = engines
     columns["threads"] = [str(run.setting.threads) for run in runs]
     columns["batch"] = [str(run.benchmark["batch"]) for run in runs]
     columns["p50"] = [

@@ -98,7 +98,10 @@ def list_devices(inventory: InventoryOption = None, json_file: JsonOption = None
         shown.add_row(entry.name, entry.host, entry.jump or "", entry.folder)
     out.table(shown)
     out.line(f"inventory: {found.path}")
-    out.json({"inventory": str(found.path), "devices": [asdict(e) for e in found.entries()]})
+    entries = [asdict(entry) for entry in found.entries()]
+    out.json(
+        {"schema": 1, "kind": "devices", "inventory": str(found.path), "devices": entries},
+    )
 
 
 @devices.command()
@@ -125,7 +128,9 @@ def probe(
         shown.add_row(key, value or "not told")
     out.table(shown)
     out.success(f"Probed {name}")
-    out.json({"device": name, "isa": facts.isa(), **asdict(facts)})
+    out.json(
+        {"schema": 1, "kind": "probe", "device": name, "isa": facts.isa(), **asdict(facts)},
+    )
 
 
 @devices.command()
@@ -147,7 +152,8 @@ def doctor(
         shown.add_row(check.name, _word(check), check.found, check.remedy)
     out.table(shown)
     failed = [check.name for check in checks if check.passed is False]
-    out.json({"device": name, "checks": [asdict(check) for check in checks]})
+    found = [asdict(check) for check in checks]
+    out.json({"schema": 1, "kind": "doctor", "device": name, "checks": found})
     if failed:
         out.failure(f"{name} is not ready: {', '.join(failed)}")
         raise typer.Exit(CHECK_FAILED)

@@ -17,9 +17,10 @@ def side_by_side(
     """Calls ``run`` for every device at once, each with its own progress.
 
     Returns:
-        What it found for each device, or the `InputError` that it ended in: what is wrong with one
-        device is no reason to lose what the others have found.
+        What it found for each device, or the error of the device or its user that it ended in:
+        what is wrong with one device is no reason to lose what the others have found.
     """
+    from bdnet_devices.errors import ProcessEndedError
     from bdnet_runtime import InputError
 
     if len(devices) == 1:  # in this thread, where Ctrl-C arrives
@@ -31,6 +32,6 @@ def side_by_side(
         for name, future in futures.items():
             try:
                 outcomes[name] = future.result()
-            except InputError as error:
+            except (InputError, ProcessEndedError) as error:
                 outcomes[name] = error
     return outcomes

@@ -6,5 +6,6 @@ to be measured beside the network, so its weights are random.
 
 from bdnet_export.twins.float_twin import float_twin
 from bdnet_export.twins.int8_twin import int8_twin
+from bdnet_export.twins.lite_twin import lite_twin
 
-__all__ = ["float_twin", "int8_twin"]
+__all__ = ["float_twin", "int8_twin", "lite_twin"]
