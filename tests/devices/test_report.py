@@ -176,6 +176,11 @@ def test_what_is_no_result_is_refused_by_name(tmp_path: Path, content: str, says
         load_results([tmp_path])
 
 
+def test_one_file_may_hold_the_results_of_several_devices(measured: Json, tmp_path: Path) -> None:
+    both = {"schema": 2, "kind": "benches", "of": [measured, measured]}
+    assert len(load_results(write(tmp_path, both=both))) == 2
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no \.json file"):
         load_results([tmp_path])

@@ -13,6 +13,7 @@ from bdnet_devices.report.parity import Parity
 from bdnet_runtime import InputError
 
 SCHEMA = 2
+SEVERAL = "benches"
 MODEL = "model"
 MEASURE_AGAIN = "measure again with 'bdnet-export bench --json'"
 
@@ -138,19 +139,23 @@ def load_results(paths: Sequence[Path]) -> list[Result]:
         if not found:
             raise InputError(f"the folder {path} holds no .json file; {MEASURE_AGAIN}")
         files += found
-    return [_load(file) for file in dict.fromkeys(files)]
+    return [result for file in dict.fromkeys(files) for result in _load(file)]
 
 
-def _load(path: Path) -> Result:
+def _load(path: Path) -> list[Result]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"the result {path} cannot be read: {error.strerror}") from None
     except ValueError:
         raise InputError(f"{path} is not JSON; {MEASURE_AGAIN}") from None
-    _require_bench(path, content)
+    # A bench on several devices wrote one of each.
+    several = isinstance(content, dict) and content.get("kind") == SEVERAL
+    benches = content.get("of", []) if several else [content]
+    for bench in benches:
+        _require_bench(path, bench)
     try:
-        return _result(path.name, content)
+        return [_result(path.name, bench) for bench in benches]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"{type(error).__name__} {error}"
         raise InputError(f"{path} is not a whole result ({what}); {MEASURE_AGAIN}") from None
