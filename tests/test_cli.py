@@ -350,7 +350,7 @@ def test_export_asks_for_a_shape_that_nobody_knows(exported: Exported) -> None:
 
 def test_validate_passes_on_the_network_itself(exported: Exported) -> None:
     finished = run_in(
-        *(exported.folder, "validate", "first.onnx", "mine:first", "--random", 3),
+        *(exported.folder, "validate", "first.onnx", "mine:first", "--random", 3, "--layers"),
         *("--json", "report.json", "--junit", "report.xml"),
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -360,6 +360,9 @@ def test_validate_passes_on_the_network_itself(exported: Exported) -> None:
     report = load_valid("validate", (exported.folder / "report.json").read_text())
     assert report["passed"] is True
     assert (report["images"], report["values_different"]) == (3, 0)
+    for layer in report["layers"][0]["layers"]:
+        (row,) = (r for r in finished.stdout.splitlines() if r.strip().startswith(layer["name"]))
+        assert row.split()[1:] == [f"{layer['values']:,}", "equal", "equal"]
     suite = ElementTree.parse(exported.folder / "report.xml").getroot()
     assert suite.get("failures") == "0"
     assert [case.get("name") for case in suite] == [check["name"] for check in report["checks"]]

@@ -18,9 +18,15 @@ from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import fused_blocks, with_outputs
-from bdnet_export.report import Check
+from bdnet_export.report import Check, LayerComparison
 from bdnet_runtime.session import reason
-from bdnet_runtime.verification import Array, Difference, Tally, require_shapes
+from bdnet_runtime.verification import (
+    Array,
+    Difference,
+    Tally,
+    layer_report,
+    require_shapes,
+)
 
 SIGN_AGREEMENT = 0.99
 """Least share of equal signs between the trained network and its deployment form. Folding
@@ -83,14 +89,26 @@ class FileRun:
         """Features and logits, each with its verdict."""
         return tally_checks(self.tally, self.label)
 
+    def compare_layers(self, deployed: DeployedNet, image: Array) -> LayerComparison:
+        """Every layer's output on the first of ``image``, which is filled up to a batch."""
+        layers = self._metadata.layers
+        expected = layer_outputs(deployed, layers, image)[0]
+        got = self._compute(self._create(layers), image, layers)
+        return LayerComparison(
+            self.label,
+            [
+                layer_report(layer, expected[layer][:1], values[:1])
+                for layer, values in zip(layers, got, strict=True)
+            ],
+        )
+
     def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
         """The first layer or fused block whose output differs on ``image``, and how it differs."""
         layers = self._metadata.layers
-        with captured(deployed, layers) as outputs, torch.no_grad():
-            deployed(torch.from_numpy(image))
+        expected = layer_outputs(deployed, layers, image)[0]
         got = self._compute(self._create(layers), image, layers)
         for layer, values in zip(layers, got, strict=True):
-            difference = Difference.between(outputs[layer].numpy()[0], values[0])
+            difference = Difference.between(expected[layer][0], values[0])
             if difference is not None:
                 name = self._blocks.get(layer, layer)
                 fused = "; its two units are fused" if layer in self._blocks else ""
@@ -163,6 +181,15 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(training)
+
+
+def layer_outputs(
+    deployed: DeployedNet, layers: Sequence[str], images: Array
+) -> tuple[dict[str, Array], Array]:
+    """What the deployment form computes: the output of each layer by name, and the logits."""
+    with captured(deployed, layers) as outputs, torch.no_grad():
+        logits = deployed(torch.from_numpy(images)).numpy()
+    return {layer: outputs[layer].numpy() for layer in layers}, logits
 
 
 @contextmanager

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 from bdnet import DeployedNet
 from bdnet_devices import Device
-from bdnet_export.comparison import captured, tally_checks
+from bdnet_export.comparison import layer_outputs, tally_checks
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.parity import verify_on_device
-from bdnet_export.report import Check
+from bdnet_export.report import Check, LayerComparison
 from bdnet_runtime.verification import Array, Reference, Tally
 from bdnet_runtime.verify import VerifyOptions
 
@@ -42,14 +42,13 @@ class DeviceRun:
         self.tally.top1 = found["top1"]
         return tally_checks(self.tally, self.label)
 
+    def compare_layers(self, deployed: DeployedNet, image: Array) -> LayerComparison:
+        """Every layer's output on the first of ``image``, which is filled up to a batch."""
+        return LayerComparison(self.label, self._verify_layers(deployed, image)["layers"])
+
     def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
         """The first layer whose output differs there on ``image``, and how it differs."""
-        layers = self._metadata.layers
-        with captured(deployed, layers) as outputs, torch.no_grad():
-            logits = deployed(torch.from_numpy(image)).numpy()
-        values = {layer: outputs[layer].numpy() for layer in layers}
-        reference = Reference(image, logits, values)
-        found = verify_on_device(self._device, self._path, reference, VerifyOptions())
+        found = self._verify_layers(deployed, image)
         first = found["first_difference"]
         if first is None:
             return None, (
@@ -58,3 +57,9 @@ class DeviceRun:
             )
         words = next(layer["first"] for layer in found["layers"] if layer["name"] == first)
         return first, f"{words} of those sent, which is image {self.tally.failing_image} of all"
+
+    def _verify_layers(self, deployed: DeployedNet, image: Array) -> dict[str, Any]:
+        values, logits = layer_outputs(deployed, self._metadata.layers, image)
+        first = {layer: value[:1] for layer, value in values.items()}
+        reference = Reference(image[:1], logits[:1], first)
+        return verify_on_device(self._device, self._path, reference, VerifyOptions())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import bdnet
 import bdnet_runtime
@@ -16,7 +15,7 @@ from bdnet import InputError
 from bdnet.models.base import BDNet
 from bdnet_devices import Device
 from bdnet_devices.device import Progress
-from bdnet_export.comparison import captured
+from bdnet_export.comparison import layer_outputs
 from bdnet_export.images import random_images
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import fixed_batch, image_shape, load_model, with_outputs
@@ -53,10 +52,8 @@ def pytorch_reference(model: BDNet, images: Array, values: Sequence[str]) -> Ref
         images: [N, C, H, W].
         values: modules of the deployment form, whose outputs are to be equal.
     """
-    deployed = bdnet.deploy(model)
-    with captured(deployed, values) as outputs, torch.no_grad():
-        logits = deployed(torch.from_numpy(images)).numpy()
-    return Reference(images, logits, {name: outputs[name].numpy() for name in values})
+    outputs, logits = layer_outputs(bdnet.deploy(model), values, images)
+    return Reference(images, logits, outputs)
 
 
 def standard_reference(path: Path, images: Array) -> Reference:

@@ -15,6 +15,33 @@ class Check:
     message: str
 
 
+@dataclass(frozen=True)
+class LayerComparison:
+    """Every layer of one image, as one way of running the file computes it.
+
+    Args:
+        where: which way, such as "with the library" or "on pi5".
+        layers: as `bdnet_runtime.verification.layer_report` gives each.
+    """
+
+    where: str
+    layers: list[dict[str, Any]]
+
+    @property
+    def first_difference(self) -> str | None:
+        """The first layer that differs."""
+        return next((str(layer["name"]) for layer in self.layers if layer["different"]), None)
+
+    def check(self) -> Check:
+        """The verdict."""
+        values = sum(layer["values"] for layer in self.layers)
+        wrong = [layer for layer in self.layers if layer["different"]]
+        found = f"{len(self.layers)} layers, {values:,} values of one image"
+        if wrong:
+            found = f"{len(wrong)} of {found} differ; {wrong[0]['first']}"
+        return Check(f"every layer equal {self.where}", not wrong, found)
+
+
 @dataclass
 class ValidationReport:
     """What a validation found.
@@ -30,6 +57,7 @@ class ValidationReport:
         accuracy_pytorch, accuracy_onnx: share of images classified right by the trained network
             and by the file (with the library), where labels are known.
         sign_agreement, top1_agreement: trained network against deployment form, 0 to 1.
+        layers: of each way of running the file, where they were asked for.
         notes: what was not compared, and why.
     """
 
@@ -45,6 +73,7 @@ class ValidationReport:
     accuracy_onnx: float | None = None
     sign_agreement: float = 1.0
     top1_agreement: float = 1.0
+    layers: list[LayerComparison] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

@@ -46,6 +46,7 @@ def validate(
     image_set: ImageSet,
     *,
     devices: Sequence[Device] = (),
+    layers: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
     """Compares an exported file with the trained network it claims to be, on every image.
@@ -55,6 +56,7 @@ def validate(
         model: the trained network.
         image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
         devices: where the file runs besides this machine, each with the library.
+        layers: compares every layer as well, on the first image, also where the features are equal.
         progress: called with (images done, images in all).
 
     Raises:
@@ -110,6 +112,12 @@ def validate(
                 deployed, fill_batch(image, fixed)
             )
             report.checks.append(Check(f"first difference {run.label}", False, shown))
+    if layers:
+        image = fill_batch(image_set.images[:1], fixed)
+        report.layers = [run.compare_layers(deployed, image) for run in runs]
+        report.checks += [compared.check() for compared in report.layers]
+        for compared in report.layers:
+            report.first_difference = report.first_difference or compared.first_difference
     if report.values_different == 0 and any(run.tally.wrong_logits for run in runs):
         report.first_difference = "head"
     report.checks.append(trained.check())

@@ -43,6 +43,38 @@ def test_the_first_layer_that_differs_is_named(layer: str, tmp_path: Path) -> No
     assert words.startswith(f"{layer}: ")
 
 
+def test_every_layer_is_compared_on_request(tmp_path: Path) -> None:
+    network = small_mobilenet(seed=9)
+    path, changed = tmp_path / "m.onnx", tmp_path / "changed.onnx"
+    bdnet_export.export(network, path, input_shape=SHAPE)
+    images = bdnet_export.random_images(3, SHAPE)
+    devices = [LocalDevice()]
+    report = bdnet_export.validate(path, network, images, devices=devices, layers=True)
+    assert report.passed
+    assert [one.where for one in report.layers] == [
+        "with the library",
+        "without the library",
+        "on local",
+    ]
+    layers = list(read_metadata(load_model(path), path).layers)
+    for one in report.layers:
+        assert [layer["name"] for layer in one.layers] == layers
+        assert all(layer["values"] > 0 and layer["different"] == 0 for layer in one.layers)
+
+    def change(values: np.ndarray) -> None:
+        values.reshape(-1)[0] += 1
+
+    change_constant(path, changed, "body.1.pointwise.bn_add", change)
+    report = bdnet_export.validate(changed, network, images, devices=devices, layers=True)
+    failed = {check.name for check in report.checks if not check.passed}
+    for one in report.layers:
+        assert f"every layer equal {one.where}" in failed
+        assert one.first_difference == "body.1.pointwise"
+        assert one.check().message.split("; ")[1].startswith("body.1.pointwise: ")
+        wrong = next(layer for layer in one.layers if layer["different"])
+        assert wrong["different"] <= wrong["values"] // 2
+
+
 def test_a_file_without_bodies_needs_its_source(tmp_path: Path) -> None:
     network = small_mobilenet(seed=9)
     path = tmp_path / "m.onnx"

@@ -42,6 +42,10 @@ def validate(
             min=1, metavar="N", help="Compare on N images of seeded noise.", show_default=False
         ),
     ] = None,
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="Compare every layer as well, on the first image."),
+    ] = False,
     device: DeviceOption = None,
     inventory: InventoryOption = None,
     wheel: WheelOption = None,
@@ -63,6 +67,7 @@ def validate(
     - `bdnet-export validate fashion.onnx fashion-mnist`
     - `bdnet-export validate model.onnx model.safetensors --images photos/`
     - on a board: `bdnet-export validate fashion.onnx fashion-mnist --device pi5`
+    - layer by layer: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --layers`
     - as tests of a CI: `bdnet-export validate model.onnx model.safetensors --junit report.xml`
     """
     if images is not None and random is not None:
@@ -100,6 +105,7 @@ def validate(
                 network.model,
                 image_set,
                 devices=devices,
+                layers=layers,
                 progress=lambda done, total: progress(
                     f"comparing {image_set.description}", done / total
                 ),
@@ -133,6 +139,8 @@ def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport")
     for check in report.checks:
         checks.add_row(check.name, "ok" if check.passed else "FAILED", check.message)
     out.table(checks)
+    if report.layers:
+        _show_layers(out, report)
     for note in report.notes:
         out.line(f"Note: {note}")
     if report.accuracy_pytorch is not None:
@@ -154,3 +162,15 @@ def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport")
             f"{onnx_file} ({size}) is not {source}: {failed} of {len(report.checks)} checks "
             f"failed; {compared}{where}"
         )
+
+
+def _show_layers(out: Output, report: "ValidationReport") -> None:
+    places = [compared.where for compared in report.layers]
+    shown = table("layer", "values", *places, right=("values", *places))
+    for same_layer in zip(*(compared.layers for compared in report.layers), strict=True):
+        differ = [
+            f"{layer['different']:,} differ" if layer["different"] else "equal"
+            for layer in same_layer
+        ]
+        shown.add_row(same_layer[0]["name"], f"{same_layer[0]['values']:,}", *differ)
+    out.table(shown)
