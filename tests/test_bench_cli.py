@@ -97,3 +97,23 @@ def test_a_device_that_is_not_in_the_inventory_is_said_before_the_work(folder: P
     assert finished.returncode == 2
     assert "did you mean 'gone'?" in finished.stderr
     assert "local:" not in finished.stderr
+
+
+def test_a_dry_run_shows_the_commands_and_runs_none(network: Path, folder: Path) -> None:
+    options = ("--device", "local,gone", "--inventory", "lab.toml", "--threads", "1,2")
+    finished = bench(folder, network, *options, "--governor", "performance", "--dry-run")
+    assert finished.returncode == 2
+    lines = finished.stdout.splitlines()
+    assert [line.partition("bdnet_runtime.")[2].split()[0] for line in lines[:4]] == [
+        "verify",
+        "monitor",
+        "benchmark",
+        "benchmark",
+    ]
+    assert "--governor performance" in lines[1]
+    assert "Nothing was changed on local" in finished.stdout
+    assert "gone: 127.0.0.1 is there but refuses connections" in finished.stdout
+    assert "measuring" not in finished.stderr
+    refused = bench(folder, "plain.onnx", "--dry-run", "--json", "-")
+    assert refused.returncode == 2
+    assert "a dry run has no result" in refused.stderr

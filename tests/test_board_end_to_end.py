@@ -86,6 +86,10 @@ def test_a_dry_run_changes_nothing(lab: Lab) -> None:
     shown = lab.run("deploy", "f.onnx", "--device", "pi", "--dry-run").stdout
     assert "Nothing was changed on pi" in shown
     assert "ssh -F" in shown
+    shown = lab.run("bench", "f.onnx", "--device", "pi", "--threads", "1,2", "--dry-run").stdout
+    there = [line for line in shown.splitlines() if line.startswith("ssh -F")]
+    for module, times in (("verify", 1), ("monitor", 1), ("benchmark", 2)):
+        assert sum(f"bdnet_runtime.{module} import main" in line for line in there) == times
     assert lab.files_there() == before
 
 

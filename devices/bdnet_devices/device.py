@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -65,6 +65,17 @@ class Device(Protocol):
     @property
     def address(self) -> str | None:
         """Where it is reached, as the inventory has it; None for this machine."""
+
+    def put(self, file: Path) -> str:
+        """Brings a file there unless it is there. Returns its path there."""
+
+    def typed(self, command: Sequence[str], *, lite: bool = False) -> str:
+        """What a user would type here to run the ``command`` of some options there.
+
+        Args:
+            command: its first word stands for the device's Python.
+            lite: that Python needs LiteRT.
+        """
 
     def benchmark(
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,12 @@ class LocalDevice:
 
     name = "local"
     address: str | None = None
+
+    def put(self, file: Path) -> str:
+        return str(file)
+
+    def typed(self, command: Sequence[str], *, lite: bool = False) -> str:
+        return shlex.join([sys.executable, *command[1:]])
 
     def benchmark(
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None

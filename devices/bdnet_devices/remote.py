@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +45,13 @@ class SshDevice:
     def address(self) -> str | None:
         return self._connection.entry.host
 
+    def put(self, file: Path) -> str:
+        return self._deployer.file(file)
+
+    def typed(self, command: Sequence[str], *, lite: bool = False) -> str:
+        by_hand = self._connection.entry.by_hand()
+        return f"{by_hand} {shlex.quote(self._line(command, lite))}"
+
     def benchmark(
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
     ) -> dict[str, Any]:
@@ -73,10 +80,13 @@ class SshDevice:
     def watch(self, options: WatchOptions) -> ProcessWatch:
         return ProcessWatch(wait_until_ready(self._process(options.command(""))))
 
-    def _process(self, command: list[str], *, lite: bool = False) -> EventProcess:
+    def _process(self, command: Sequence[str], *, lite: bool = False) -> EventProcess:
+        argv = self._connection.supervised(self._line(command, lite))
+        return EventProcess(argv, self._connection.explain)
+
+    def _line(self, command: Sequence[str], lite: bool) -> str:
         """``command`` as for this machine; the board's Python takes the place of the first word."""
-        line = shlex.join([*(self._lite if lite else self._runtime), *command[1:]])
-        return EventProcess(self._connection.supervised(line), self._connection.explain)
+        return shlex.join([*(self._lite if lite else self._runtime), *command[1:]])
 
     @cached_property
     def _runtime(self) -> list[str]:
@@ -102,6 +112,7 @@ def open_device(
     *,
     wheel: Path | None = None,
     progress: Progress | None = None,
+    dry_run: Callable[[str], None] | None = None,
 ) -> Iterator[Device]:
     """The device of this name, reached, examined and held while the context lasts.
 
@@ -110,6 +121,8 @@ def open_device(
         inventory: its file; by default the user's own.
         wheel: bdnet's own for the board, where it cannot be built (see `own_wheel`).
         progress: called while the board is reached and given what it lacks.
+        dry_run: called with each command that would change the board, which is then not run. Only
+            `put` and `typed` may be asked of such a device: what it would run is not there.
 
     Raises:
         DeviceError: there is none of this name, it cannot be reached, somebody else uses it, or it
@@ -121,7 +134,7 @@ def open_device(
     entry = Inventory.load(inventory).get(name)
     if progress is not None:
         progress(f"reaching {entry.host}", 0.0)
-    with Connection(entry) as connection, Lock(connection):
+    with Connection(entry, dry_run=dry_run) as connection, Lock(connection):
         facts = probe(connection)
         for check in examine(connection.entry, facts):
             if check.passed is False:

@@ -1,16 +1,20 @@
-"""A bench on one device: verified, watched, measured."""
+"""A bench on one device: verified, watched, measured; or what that would take."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bdnet_devices import Device
 from bdnet_devices.care import Care, bench_result, watched
 from bdnet_devices.device import Progress
-from bdnet_export.parity import verify_on_device
+from bdnet_export.parity import verification_files, verify_on_device
 from bdnet_export.speed import Contest, SpeedComparison
+from bdnet_runtime import lite
+from bdnet_runtime.monitor import WatchOptions
 from bdnet_runtime.verification import Reference
 from bdnet_runtime.verify import VerifyOptions
 
@@ -53,7 +57,7 @@ def bench_on_device(
     """
     parity = None
     if question is not None:
-        options = VerifyOptions(use_library=contest.contestants[0][2].options.use_library)
+        options = _verify_options(contest)
         found = verify_on_device(device, contest.model, question.reference, options, progress)
         parity = {"source": question.source, **found}
     with watched(device, care, progress) as conditions:
@@ -68,3 +72,27 @@ def bench_on_device(
         parity=parity,
     )
     return DeviceBench(comparison, result)
+
+
+def plan_on_device(
+    device: Device,
+    contest: Contest,
+    care: Care,
+    question: ParityQuestion | None,
+    note: Callable[[str], None],
+) -> None:
+    """Notes what `bench_on_device` would run, in its order. The device is one of a dry run."""
+    put = cache(device.put)  # one that is not there would be sent once
+    if question is not None:
+        with verification_files(contest.model, question.reference) as files:
+            model, reference = map(put, files)
+            note(device.typed(_verify_options(contest).command("", model, reference)))
+    note(device.typed(WatchOptions(care.governor).command("")))
+    in_turns = len(contest.contestants) > 1
+    for _, _, one in contest.contestants:
+        command = one.options.command("", put(one.model), in_turns)
+        note(device.typed(command, lite=one.model.suffix == lite.SUFFIX))
+
+
+def _verify_options(contest: Contest) -> VerifyOptions:
+    return VerifyOptions(use_library=contest.contestants[0][2].options.use_library)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,19 @@ def verify_on_device(
     Returns:
         The result of ``python -m bdnet_runtime.verify``.
     """
+    with verification_files(path, reference) as (model, saved):
+        return device.verify(model, saved, options, progress)
+
+
+@contextmanager
+def verification_files(path: Path, reference: Reference) -> Iterator[tuple[Path, Path]]:
+    """What a device is sent: the file that puts out what is compared, and the reference."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder, path.name)
         model.write_bytes(with_outputs(load_model(path), list(reference.values)))
         saved = Path(folder, "reference.npz")
         reference.save(saved)
-        return device.verify(model, saved, options, progress)
+        yield model, saved
 
 
 def pytorch_reference(model: BDNet, images: Array, values: Sequence[str]) -> Reference:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bdnet_export.cli.arguments import JsonOption
-from bdnet_export.cli.bench import runner
+from bdnet_export.cli.bench_output import runner
 from bdnet_export.cli.output import Output, megabytes, percent, percentiles, table
 
 MODEL = "fashion-mnist"
