@@ -4,6 +4,8 @@ processor is in tests/test_board_end_to_end.py, the rest of bench in tests/test_
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +20,11 @@ from support.result_schemas import load_valid
 QUICK = ("--seconds", 0.05, "--warmup", 1)
 
 
-def bench(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def bench(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*(sys.executable, "-m", "bdnet_export.cli.main", "bench"), *map(str, arguments)],
         cwd=folder,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=300,
@@ -117,3 +120,30 @@ def test_a_dry_run_shows_the_commands_and_runs_none(network: Path, folder: Path)
     refused = bench(folder, "plain.onnx", "--dry-run", "--json", "-")
     assert refused.returncode == 2
     assert "a dry run has no result" in refused.stderr
+
+
+def test_a_run_that_throttled_is_marked_wherever_it_is_shown(folder: Path) -> None:
+    """A stand-in says what Raspberry Pi's command says of a board that throttles."""
+    stand_in = folder / "bin" / "vcgencmd"
+    stand_in.parent.mkdir()
+    stand_in.write_text("#!/bin/sh\necho throttled=0x50005\n")
+    stand_in.chmod(0o755)
+    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    alone = bench(folder, "plain.onnx", "--no-library", *QUICK, "--json", "one.json", PATH=path)
+    assert alone.returncode == 0, alone.stderr
+    result = load_valid("bench", (folder / "one.json").read_text())
+    assert result["conditions"]["throttled"] == ["throttled", "under-voltage"]
+    assert "Throttled while measured (throttled, under-voltage)" in alone.stdout
+    measured = next(line for line in alone.stdout.splitlines() if line.startswith("Measured"))
+    assert " ms (throttled) over " in measured
+    options = ("--no-library", "--threads", "1,2", "--rounds", 2, *QUICK)
+    several = bench(folder, "plain.onnx", *options, PATH=path)
+    assert several.returncode == 0, several.stderr
+    assert several.stdout.count(" ms (throttled) ") == 2
+
+
+def test_an_emulated_machine_shows_no_time(folder: Path) -> None:
+    options = ("plain.onnx", "--no-library", *QUICK)
+    shown = bench(folder, *options, BDNET_EMULATED="1").stdout
+    assert " emulated" in shown
+    assert not re.search(r"\d (ms|s|images/s)\b", shown)

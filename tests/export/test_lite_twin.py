@@ -13,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 import bdnet_export
 from bdnet import BDMobileNetV1, InputError
 from bdnet_export.model_file import load_model
+from bdnet_export.speed import Setting, contest
 from bdnet_export.twins import float_twin, lite_twin
 from bdnet_export.twins.lite_twin import TENSORFLOW
 from support.tools import unavailable
@@ -63,6 +64,24 @@ def test_it_computes_what_the_float_twin_does(
         if operator["op_name"].endswith("CONV_2D")
     ]
     assert convolutions == ["CONV_2D", *["DEPTHWISE_CONV_2D", "CONV_2D"] * 13]
+
+
+def test_a_file_is_made_for_each_batch(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
+    settings = [Setting(1, 1), Setting(2, 1), Setting(1, 4)]
+    try:
+        with contest(exported, ["tflite"], settings=settings) as prepared:
+            lite = [one for name, _, one in prepared.contestants if name == "tflite"]
+            inputs = [Interpreter(str(one.model)).get_input_details()[0] for one in lite]
+    except InputError as error:
+        unavailable(str(error))
+    assert [(one.options.threads, one.options.batch) for one in lite] == [(1, 1), (2, 1), (1, 4)]
+    assert not any(one.options.use_library for one in lite)
+    assert [list(each["shape"]) for each in inputs] == [
+        [1, 20, 14, 2],
+        [1, 20, 14, 2],
+        [4, 20, 14, 2],
+    ]
 
 
 def test_a_damaged_environment_is_one_sentence(

@@ -27,7 +27,7 @@ def show_one(out: Output, result: dict[str, Any]) -> None:
         _show_profile(out, benchmark["profile"])
     device = result["device"]
     where = "" if device["address"] is None else f" on {device['name']}"
-    _show(out, benchmark, f"{result['model']}{where}")
+    _show(out, benchmark, f"{result['model']}{where}", _mark(result))
     show_care(out, result)
 
 
@@ -52,6 +52,14 @@ def show_care(out: Output, result: dict[str, Any]) -> None:
         out.failure(f"The clock was set by {jump:+.0f} ms while measured; times may be wrong")
 
 
+def _mark(result: dict[str, Any]) -> str:
+    """What stands behind a time that is not to be trusted."""
+    conditions = result["conditions"]
+    doubts = {"throttled": conditions["throttled"], "clock set": conditions["clock"]["jumped"]}
+    marks = [name for name, doubt in doubts.items() if doubt]
+    return f" ({', '.join(marks)})" if marks else ""
+
+
 def runner(result: dict[str, Any]) -> str:
     """What ran the model."""
     return f"bdnet kernels ({result['isa']})" if result["use_library"] else "standard operators"
@@ -63,12 +71,12 @@ def engine(result: dict[str, Any]) -> str:
     return f"{ENGINES.get(name, name)} {result['engine']['version']}"
 
 
-def _show(out: Output, result: dict[str, Any], measured_file: str) -> None:
+def _show(out: Output, result: dict[str, Any], measured_file: str, mark: str) -> None:
     latency, memory, host = result["latency_ms"], result["memory"], result["host"]
     times = {
         "load": milliseconds(result["load_ms"]),
         "first run": milliseconds(result["first_run_ms"]),
-        **{name: milliseconds(value) for name, value in latency.items()},
+        **{name: milliseconds(value) + mark for name, value in latency.items()},
         "throughput": f"{result['images_per_second']:,.1f} images/s",
     }
     if host["emulated"]:
@@ -89,11 +97,11 @@ def _show(out: Output, result: dict[str, Any], measured_file: str) -> None:
     for name, value in rows.items():
         shown.add_row(name, value)
     out.table(shown)
-    measured = sum(result["samples_ms"]) / 1000
-    shown_times = EMULATED if host["emulated"] else percentiles(latency)
+    shown_times = EMULATED if host["emulated"] else percentiles(latency) + mark
+    lasted = "" if host["emulated"] else f" in {sum(result['samples_ms']) / 1000:.1f} s"
     out.success(
         f"Measured {measured_file} ({megabytes(result['model']['bytes'])}): {shown_times} over "
-        f"{len(result['samples_ms'])} runs in {measured:.1f} s"
+        f"{len(result['samples_ms'])} runs{lasted}"
     )
 
 
@@ -144,8 +152,10 @@ def show_comparison(out: Output, onnx_file: Path, bench: "DeviceBench") -> None:
         columns["engine"] = engines
     columns["threads"] = [str(run.setting.threads) for run in runs]
     columns["batch"] = [str(run.benchmark["batch"]) for run in runs]
+    mark = _mark(bench.result)
     columns["p50"] = [
-        EMULATED if emulated else milliseconds(run.benchmark["latency_ms"]["p50"]) for run in runs
+        EMULATED if emulated else milliseconds(run.benchmark["latency_ms"]["p50"]) + mark
+        for run in runs
     ]
     ratios = {
         of_model: comparison.ratio,
