@@ -368,6 +368,22 @@ def test_validate_passes_on_the_network_itself(exported: Exported) -> None:
     assert [case.get("name") for case in suite] == [check["name"] for check in report["checks"]]
 
 
+def test_validate_tells_which_device_failed_and_what_the_others_found(exported: Exported) -> None:
+    inventory = exported.folder / "lab.toml"
+    inventory.write_text('[devices.gone]\nhost = "127.0.0.1"\nport = 1\n')
+    finished = run_in(
+        *(exported.folder, "validate", "first.onnx", "mine:first", "--random", 2),
+        *("--device", "gone,local", "--inventory", inventory, "--json", "devices.json"),
+    )
+    assert finished.returncode == 2, finished.stdout + finished.stderr
+    assert "features equal on local" in finished.stdout
+    report = load_valid("validate", (exported.folder / "devices.json").read_text())
+    (sentence,) = report["device_errors"].values()
+    assert sentence.startswith("gone: 127.0.0.1 is there but refuses connections")
+    assert sentence in finished.stdout
+    assert report["passed"] is False
+
+
 def test_validate_fails_on_another_network(exported: Exported) -> None:
     finished = run_in(
         *(exported.folder, "validate", "first.onnx", "mine:second", "--random", 2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ SIGN_AGREEMENT = 0.99
 """Least share of equal signs between the trained network and its deployment form. Folding
 constants moves activations by an ulp or so, which turns a few signs near zero; a wrong deployment
 turns many."""
+
+
+# What is captured is of one forward pass; several devices may be asked at once.
+_ONE_AT_A_TIME = Lock()
 
 
 class FileRun:
@@ -187,7 +192,7 @@ def layer_outputs(
     deployed: DeployedNet, layers: Sequence[str], images: Array
 ) -> tuple[dict[str, Array], Array]:
     """What the deployment form computes: the output of each layer by name, and the logits."""
-    with captured(deployed, layers) as outputs, torch.no_grad():
+    with _ONE_AT_A_TIME, captured(deployed, layers) as outputs, torch.no_grad():
         logits = deployed(torch.from_numpy(images)).numpy()
     return {layer: outputs[layer].numpy() for layer in layers}, logits
 

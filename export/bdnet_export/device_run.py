@@ -21,7 +21,7 @@ class DeviceRun:
     """The file on one device, with bdnet's library. Images are collected and sent there at once."""
 
     def __init__(self, device: Device, path: Path, metadata: ModelMetadata) -> None:
-        self.label = f"on {device.name}"
+        self.device, self.label = device.name, f"on {device.name}"
         self.tally = Tally()
         self._device, self._path, self._metadata = device, path, metadata
         self._parts: list[tuple[Array, Array, Array]] = []

@@ -58,6 +58,7 @@ class ValidationReport:
             and by the file (with the library), where labels are known.
         sign_agreement, top1_agreement: trained network against deployment form, 0 to 1.
         layers: of each way of running the file, where they were asked for.
+        device_errors: by the name of a device on which the file could not be run: why.
         notes: what was not compared, and why.
     """
 
@@ -74,12 +75,13 @@ class ValidationReport:
     sign_agreement: float = 1.0
     top1_agreement: float = 1.0
     layers: list[LayerComparison] = field(default_factory=list)
+    device_errors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
-        return all(check.passed for check in self.checks)
+        return all(check.passed for check in self.checks) and not self.device_errors
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: every field, and ``passed``."""

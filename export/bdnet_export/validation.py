@@ -12,6 +12,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ import bdnet
 from bdnet import DeployedNet, InputError
 from bdnet.models.base import BDNet
 from bdnet_devices import Device
+from bdnet_devices.errors import ProcessEndedError
 from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
 from bdnet_export.device_run import DeviceRun
@@ -33,8 +37,8 @@ from bdnet_export.model_file import (
     layers_in_file,
     load_model,
 )
-from bdnet_export.report import Check, ValidationReport
-from bdnet_runtime.verification import fill_batch
+from bdnet_export.report import Check, LayerComparison, ValidationReport
+from bdnet_runtime.verification import Array, Tally, fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -55,7 +59,8 @@ def validate(
         onnx_path: a file written by `bdnet_export.export`.
         model: the trained network.
         image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
-        devices: where the file runs besides this machine, each with the library.
+        devices: where the file runs besides this machine, each with the library; what one of them
+            fails with is in the report.
         layers: compares every layer as well, on the first image, also where the features are equal.
         progress: called with (images done, images in all).
 
@@ -79,17 +84,16 @@ def validate(
     report.checks += _check_constants(proto, metadata, deployed)
     if proto.functions:
         report.checks.append(_check_bodies(proto))
-    runs: list[FileRun | DeviceRun] = [
-        FileRun("with the library", path, proto, metadata, use_library=True)
-    ]
+    here = [FileRun("with the library", path, proto, metadata, use_library=True)]
     if proto.functions:
-        runs.append(FileRun("without the library", path, proto, metadata, use_library=False))
+        here.append(FileRun("without the library", path, proto, metadata, use_library=False))
     else:
         report.notes.append(
             "the file has no operator bodies (as --no-fallback writes it), so it was not run "
             "without the library"
         )
-    runs += [DeviceRun(device, path, metadata) for device in devices]
+    there = [DeviceRun(device, path, metadata) for device in devices]
+    runs: list[FileRun | DeviceRun] = [*here, *there]
     trained = TrainedAgainstDeployed(model, deployed)
     fixed = fixed_batch(proto)
     batch = fixed or _BATCH
@@ -101,32 +105,83 @@ def validate(
             run.compare(begin, fill_batch(images, fixed), features, logits)
         if progress is not None:
             progress(begin + len(images), total)
-    for run in runs:
-        report.checks += run.checks()
-        report.values_compared += run.tally.compared
-        report.values_different += run.tally.different
-        report.max_logit_error = max(report.max_logit_error, run.tally.worst_logit)
-        if run.tally.failing_image is not None and report.first_difference is None:
-            image = image_set.images[run.tally.failing_image : run.tally.failing_image + 1]
-            report.first_difference, shown = run.first_difference(
-                deployed, fill_batch(image, fixed)
-            )
-            report.checks.append(Check(f"first difference {run.label}", False, shown))
-    if layers:
-        image = fill_batch(image_set.images[:1], fixed)
-        report.layers = [run.compare_layers(deployed, image) for run in runs]
-        report.checks += [compared.check() for compared in report.layers]
-        for compared in report.layers:
-            report.first_difference = report.first_difference or compared.first_difference
+    ask = partial(_ask, deployed=deployed, images=image_set.images, batch=fixed, layers=layers)
+    for way in here:
+        _add(report, ask(way))
+    for place, outcome in zip(there, _at_once(ask, there), strict=True):
+        if isinstance(outcome, Exception):
+            name = f"{place.device}: "
+            report.device_errors[place.device] = name + str(outcome).removeprefix(name)
+        else:
+            _add(report, outcome)
     if report.values_different == 0 and any(run.tally.wrong_logits for run in runs):
         report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
     if image_set.labels is not None:
         report.accuracy_pytorch = float(np.mean(np.array(trained.top1) == image_set.labels))
-        report.accuracy_onnx = float(np.mean(np.array(runs[0].tally.top1) == image_set.labels))
+        report.accuracy_onnx = float(np.mean(np.array(here[0].tally.top1) == image_set.labels))
     report.seconds = time.perf_counter() - started
     return report
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What one way of running the file has shown."""
+
+    tally: Tally
+    checks: list[Check]
+    first_difference: tuple[str | None, Check] | None
+    layers: LayerComparison | None
+
+
+def _ask(
+    run: FileRun | DeviceRun,
+    deployed: DeployedNet,
+    images: Array,
+    batch: int | None,
+    layers: bool,
+) -> _Findings:
+    checks, first, compared = run.checks(), None, None
+    failing = run.tally.failing_image
+    if failing is not None:
+        image = fill_batch(images[failing : failing + 1], batch)
+        layer, shown = run.first_difference(deployed, image)
+        first = layer, Check(f"first difference {run.label}", False, shown)
+    if layers:
+        compared = run.compare_layers(deployed, fill_batch(images[:1], batch))
+    return _Findings(run.tally, checks, first, compared)
+
+
+def _at_once(
+    ask: Callable[[DeviceRun], _Findings], runs: Sequence[DeviceRun]
+) -> list[_Findings | Exception]:
+    """Asks the devices side by side. One that fails does not lose what the others have found."""
+
+    def outcome(run: DeviceRun) -> _Findings | Exception:
+        try:
+            return ask(run)
+        except (InputError, ProcessEndedError) as error:
+            return error
+
+    if len(runs) <= 1:  # in this thread, where Ctrl-C arrives
+        return [outcome(run) for run in runs]
+    with ThreadPoolExecutor(len(runs)) as pool:
+        return list(pool.map(outcome, runs))
+
+
+def _add(report: ValidationReport, found: _Findings) -> None:
+    report.checks += found.checks
+    report.values_compared += found.tally.compared
+    report.values_different += found.tally.different
+    report.max_logit_error = max(report.max_logit_error, found.tally.worst_logit)
+    if found.first_difference is not None and report.first_difference is None:
+        report.first_difference, check = found.first_difference
+        report.checks.append(check)
+    if found.layers is not None:
+        report.layers.append(found.layers)
+        report.checks.append(found.layers.check())
+        report.first_difference = report.first_difference or found.layers.first_difference
 
 
 def _check_bodies(proto: onnx.ModelProto) -> Check:

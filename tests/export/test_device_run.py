@@ -6,6 +6,7 @@ The device is this machine, as a device; a board is one in tests/test_board_end_
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ import bdnet
 import bdnet_export
 from bdnet import InputError
 from bdnet_devices import LocalDevice
+from bdnet_devices.process import EventProcess
 from bdnet_export.device_run import DeviceRun
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
 from bdnet_export.parity import bench_reference
+from bdnet_runtime.verify import VerifyOptions
 from support.altered_files import change_constant
 from support.networks import small_mobilenet
 
@@ -73,6 +76,32 @@ def test_every_layer_is_compared_on_request(tmp_path: Path) -> None:
         assert one.check().message.split("; ")[1].startswith("body.1.pointwise: ")
         wrong = next(layer for layer in one.layers if layer["different"])
         assert wrong["different"] <= wrong["values"] // 2
+
+
+def test_a_device_that_fails_does_not_lose_what_the_others_found(tmp_path: Path) -> None:
+    class Broken(LocalDevice):
+        """Its processes end before they say anything."""
+
+        name = "broken"
+
+        def verify(
+            self, model: Path, reference: Path, options: VerifyOptions, progress: object = None
+        ) -> dict[str, Any]:
+            with EventProcess(["sh", "-c", "kill -9 $$"]) as process:
+                return process.result()
+
+    network = small_mobilenet(seed=9)
+    path = tmp_path / "m.onnx"
+    bdnet_export.export(network, path, input_shape=SHAPE)
+    images = bdnet_export.random_images(2, SHAPE)
+    devices = [Broken(), LocalDevice()]
+    report = bdnet_export.validate(path, network, images, devices=devices, layers=True)
+    assert report.device_errors == {
+        "broken": "broken: the process was ended by SIGKILL: no message",
+    }
+    assert not report.passed
+    assert all(check.passed for check in report.checks)
+    assert [one.where for one in report.layers][-1] == "on local"
 
 
 def test_a_file_without_bodies_needs_its_source(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """bdnet-export validate"""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,8 @@ from bdnet_export.cli.arguments import (
     WheelOption,
 )
 from bdnet_export.cli.junit import write_junit
-from bdnet_export.cli.output import Output, megabytes, percent, table
+from bdnet_export.cli.main import BAD_INPUT
+from bdnet_export.cli.output import Output, StageProgress, megabytes, percent, table
 
 if TYPE_CHECKING:
     from bdnet_export import Source, ValidationReport
@@ -80,8 +82,12 @@ def validate(
         progress("loading PyTorch")
         import bdnet_export
         from bdnet_devices import open_device
+        from bdnet_devices.errors import DeviceError
+        from bdnet_devices.remote import require_devices
         from bdnet_export.model_file import image_shape, load_model
 
+        names = [] if device is None else list(dict.fromkeys(device.split(",")))
+        require_devices(names, inventory)
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
         shape = image_shape(load_model(onnx_file), onnx_file)
@@ -95,10 +101,14 @@ def validate(
                 images, input_shape=shape, preprocessing=network.preprocessing
             )
         with ExitStack() as reached:
-            devices = [
-                reached.enter_context(open_device(name, inventory, wheel=wheel, progress=progress))
-                for name in ([] if device is None else dict.fromkeys(device.split(",")))
-            ]
+            devices, unreached = [], {}
+            for name in names:
+                tell = partial(_of_device, progress, name)
+                try:
+                    opened = open_device(name, inventory, wheel=wheel, progress=tell)
+                    devices.append(reached.enter_context(opened))
+                except DeviceError as error:
+                    unreached[name] = str(error)
             progress(f"comparing {image_set.description}", 0.0)
             report = bdnet_export.validate(
                 onnx_file,
@@ -110,13 +120,20 @@ def validate(
                     f"comparing {image_set.description}", done / total
                 ),
             )
+    report.device_errors |= unreached
     if note is not None:
         report.notes.append(note)
     _show(out, onnx_file, source, report)
     out.json(report.to_dict())
     if junit is not None:
         write_junit(junit, f"bdnet-export validate {onnx_file}", report)
+    if report.device_errors:
+        return BAD_INPUT
     return 0 if report.passed else 1
+
+
+def _of_device(progress: StageProgress, name: str, stage: str, fraction: float | None) -> None:
+    progress(f"{name}: {stage}", fraction)
 
 
 def _held_out_images(
@@ -153,10 +170,12 @@ def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport")
         f"{report.inputs}, in {report.seconds:.1f} s"
     )
     size = megabytes(onnx_file.stat().st_size)
-    if report.passed:
+    for sentence in report.device_errors.values():
+        out.failure(sentence)
+    failed = sum(not check.passed for check in report.checks)
+    if not failed:
         out.success(f"{onnx_file} ({size}) is {source}: {compared}")
     else:
-        failed = sum(not check.passed for check in report.checks)
         where = "" if report.first_difference is None else f", first in {report.first_difference}"
         out.failure(
             f"{onnx_file} ({size}) is not {source}: {failed} of {len(report.checks)} checks "
