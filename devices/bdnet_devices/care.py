@@ -1,15 +1,11 @@
-"""What surrounds a measurement on a device: cool before it, watched during it, and then its result.
-
-The result of a bench, which `bdnet-export bench --json` writes, is described in docs/results.md.
-"""
+"""What surrounds a measurement on a device: cool before it, watched during it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bdnet_devices.device import Device, Progress
@@ -17,7 +13,6 @@ from bdnet_devices.errors import DeviceError
 from bdnet_runtime import InputError
 from bdnet_runtime.monitor import WatchOptions
 
-SCHEMA = 2
 POLL_SECONDS = 5.0
 
 Result = dict[str, Any]
@@ -77,48 +72,3 @@ def _cool(device: Device, most: float, seconds: float, progress: Progress) -> No
             )
         progress(f"cooling down from {temperature:.0f} to {most:g} °C", waited / seconds)
         time.sleep(min(POLL_SECONDS, seconds - waited))
-
-
-def single_run(benchmark: Result) -> Result:
-    """A run that nothing is compared with, in the form of those that are."""
-    return {
-        "name": "model",
-        "threads": benchmark["threads"],
-        "batch": benchmark["batch"],
-        "ratio": None,
-        "thread_scaling": None,
-        "scaling_over_fp32": None,
-        "batch_scaling": None,
-        "memory_over_fp32": None,
-        "benchmark": benchmark,
-    }
-
-
-def bench_result(
-    device: Device,
-    model: Path,
-    runs: Sequence[Result],
-    conditions: Result,
-    *,
-    rounds: int = 1,
-    calibration: str | None = None,
-    parity: Result | None = None,
-) -> Result:
-    """The result of a bench on one device, schema 2.
-
-    Args:
-        runs: as `single_run` makes one; the model's first.
-        parity: what the device's verification found, and what with.
-    """
-    return {
-        "schema": SCHEMA,
-        "kind": "bench",
-        "device": {"name": device.name, "address": device.address},
-        "emulated": runs[0]["benchmark"]["host"]["emulated"],
-        "model": str(model),
-        "rounds": rounds,
-        "calibration": calibration,
-        "parity": parity,
-        "conditions": conditions,
-        "runs": list(runs),
-    }

@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from bdnet_devices.device import Progress
 from bdnet_devices.errors import ProcessEndedError
 from bdnet_runtime import InputError
-from bdnet_runtime.events import BAD_INPUT
+from bdnet_runtime.events import BAD_INPUT, END
 
 SHELL_SIGNAL = 128
 
@@ -118,52 +118,45 @@ class EventProcess:
         return ProcessEndedError(f"the process {_ending(status)}: {sentence}")
 
 
-class ProcessTurnTaker:
-    """See `bdnet_devices.device.TurnTaker`. ``process`` is a benchmark with ``--turns``."""
+Own = TypeVar("Own", bound="_Ending")
+
+
+class _Ending:
+    """A context at whose end its process has ended."""
 
     def __init__(self, process: EventProcess) -> None:
         self._process = process
+
+    def __enter__(self: Own) -> Own:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.end()
+
+
+class ProcessTurnTaker(_Ending):
+    """See `bdnet_devices.device.TurnTaker`. Its process is a benchmark with ``--turns``."""
 
     def turn(self, seconds: float) -> None:
         self._process.write(f"{seconds}")
         self._process.next_event("turn")
 
     def finish(self) -> Event:
-        self._process.write("end")
+        self._process.write(END)
         return self._process.result()
 
-    def __enter__(self) -> ProcessTurnTaker:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.end()
-
-
-class ProcessWatch:
-    """See `bdnet_devices.device.Watch`. ``process`` is ``python -m bdnet_runtime.monitor``."""
-
-    def __init__(self, process: EventProcess) -> None:
-        self._process = process
+class ProcessWatch(_Ending):
+    """See `bdnet_devices.device.Watch`. Its process is ``python -m bdnet_runtime.monitor``."""
 
     def report(self) -> Event:
-        self._process.write("end")
+        self._process.write(END)
         return self._process.result()
-
-    def __enter__(self) -> ProcessWatch:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.end()
 
 
 def wait_until_ready(process: EventProcess, progress: Progress | None = None) -> EventProcess:

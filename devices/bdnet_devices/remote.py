@@ -19,8 +19,8 @@ from bdnet_devices.lock import Lock
 from bdnet_devices.probe import probe
 from bdnet_devices.process import EventProcess, ProcessTurnTaker, ProcessWatch, wait_until_ready
 from bdnet_devices.ssh import Connection
-from bdnet_runtime import lite
 from bdnet_runtime.benchmark import BenchmarkOptions
+from bdnet_runtime.lite import SUFFIX as LITE
 from bdnet_runtime.monitor import WatchOptions
 from bdnet_runtime.verify import VerifyOptions
 
@@ -56,14 +56,14 @@ class SshDevice:
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
     ) -> dict[str, Any]:
         there = self._deployer.file(model)
-        with self._process(options.command("", there), lite=model.suffix == lite.SUFFIX) as process:
+        with self._process(options.command("", there), lite=model.suffix == LITE) as process:
             return process.result(progress)
 
     def start(
         self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
     ) -> ProcessTurnTaker:
         command = options.command("", self._deployer.file(model), turns=True)
-        process = self._process(command, lite=model.suffix == lite.SUFFIX)
+        process = self._process(command, lite=model.suffix == LITE)
         return ProcessTurnTaker(wait_until_ready(process, progress))
 
     def verify(

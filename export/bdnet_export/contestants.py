@@ -11,6 +11,7 @@ import onnx
 
 from bdnet import InputError
 from bdnet_devices import Contestant
+from bdnet_devices.bench_result import MODEL
 from bdnet_devices.device import Progress
 from bdnet_export.images import load_images, random_images
 from bdnet_export.metadata import read_metadata
@@ -19,7 +20,6 @@ from bdnet_export.twins import float_twin, int8_twin, lite_twin
 from bdnet_runtime.benchmark import BenchmarkOptions
 from bdnet_runtime.lite import SUFFIX as LITE_SUFFIX
 
-MODEL = "model"
 FP32, INT8, TFLITE, NO_LIBRARY = "fp32", "int8", "tflite", "no-library"
 TWINS = (FP32, INT8, TFLITE)
 ISAS = ("reference", "avx2", "avx512", "neon")

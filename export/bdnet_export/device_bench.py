@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bdnet_devices import Device
-from bdnet_devices.care import Care, bench_result, watched
+from bdnet_devices.bench_result import bench_result
+from bdnet_devices.care import Care, watched
 from bdnet_devices.device import Progress
 from bdnet_export.parity import verification_files, verify_on_device
 from bdnet_export.speed import Contest, SpeedComparison

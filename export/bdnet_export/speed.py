@@ -6,17 +6,17 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bdnet import InputError
 from bdnet_devices import Contestant, Device, LocalDevice, Ratio, round_medians, take_turns
+from bdnet_devices.bench_result import MODEL, run_entry
 from bdnet_devices.device import Progress
 from bdnet_devices.turns import require_rounds
 from bdnet_export.contestants import (
     FP32,
-    MODEL,
     TWINS,
     contestant,
     require_known,
@@ -116,23 +116,17 @@ class SpeedComparison:
     def run_dicts(self) -> list[dict[str, Any]]:
         """The runs for JSON, as docs/results.md describes them."""
         return [
-            {
-                "name": run.name,
-                "threads": run.setting.threads,
-                "batch": run.benchmark["batch"],
-                "ratio": asdict(self.ratio(run)) if len(self.runs) > 1 else None,
-                "thread_scaling": _as_dict(self.thread_scaling(run)),
-                "scaling_over_fp32": _as_dict(self.scaling_over_fp32(run)),
-                "batch_scaling": _as_dict(self.batch_scaling(run)),
-                "memory_over_fp32": self.memory_over_fp32(run),
-                "benchmark": run.benchmark,
-            }
+            run_entry(
+                run.benchmark,
+                run.name,
+                ratio=self.ratio(run) if len(self.runs) > 1 else None,
+                thread_scaling=self.thread_scaling(run),
+                batch_scaling=self.batch_scaling(run),
+                scaling_over_fp32=self.scaling_over_fp32(run),
+                memory_over_fp32=self.memory_over_fp32(run),
+            )
             for run in self.runs
         ]
-
-
-def _as_dict(ratio: Ratio | None) -> dict[str, Any] | None:
-    return None if ratio is None else asdict(ratio)
 
 
 @dataclass(frozen=True)

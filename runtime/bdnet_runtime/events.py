@@ -1,4 +1,4 @@
-"""What a process of ours tells whoever started it: JSON lines on standard output."""
+"""How a process of ours and whoever started it talk: JSON lines out, lines of words in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from bdnet_runtime.errors import InputError
 
 BAD_INPUT = 2  # exit status
+END = "end"  # the line on standard input that asks for the result
 PROGRESS_INTERVAL = 0.25  # seconds; seldom enough not to disturb what is measured
 
 Progress = Callable[[str, float], None]

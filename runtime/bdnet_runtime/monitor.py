@@ -31,12 +31,11 @@ from types import FrameType
 from bdnet_runtime.clock import Clock
 from bdnet_runtime.conditions import Reading, read_conditions, throttled
 from bdnet_runtime.errors import InputError
-from bdnet_runtime.events import Parser, run_main, write_event
+from bdnet_runtime.events import END, Parser, run_main, write_event
 from bdnet_runtime.governor import governor
 from bdnet_runtime.module_command import module_command
 
 SCHEMA = 1
-END = "end"
 MOST_READINGS = 10_000
 
 

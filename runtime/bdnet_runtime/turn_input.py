@@ -14,9 +14,7 @@ from queue import SimpleQueue
 from threading import Thread
 
 from bdnet_runtime.errors import InputError
-from bdnet_runtime.events import BAD_INPUT
-
-END = "end"
+from bdnet_runtime.events import BAD_INPUT, END
 
 
 def read_turns() -> Iterator[float]:

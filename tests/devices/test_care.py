@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bdnet_devices import LocalDevice, care
-from bdnet_devices.care import Care, bench_result, single_run, watched
+from bdnet_devices.bench_result import bench_result, run_entry
+from bdnet_devices.care import Care, watched
 from bdnet_devices.errors import DeviceError
 from bdnet_devices.process import EventProcess, ProcessWatch, wait_until_ready
 from bdnet_runtime import InputError
@@ -125,5 +126,5 @@ def test_an_emulated_device_is_said_to_be_one(
             monkeypatch.setenv("BDNET_EMULATED", "1")
         with watched(kettle, Care(), nothing) as conditions:
             benchmark = kettle.benchmark(model, options)
-        result = bench_result(kettle, model, [single_run(benchmark)], conditions.report)
+        result = bench_result(kettle, model, [run_entry(benchmark)], conditions.report)
         assert result["emulated"] is emulated
