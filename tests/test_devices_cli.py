@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from support import plain_models
 from support.result_schemas import load_valid
 from support.sshd import Sshd, running
 
-COMMAND = [sys.executable, "-m", "bdnet_export.cli.main", "devices"]
+COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
 
 
 class Lab:
@@ -23,12 +30,7 @@ class Lab:
         self.sshd = sshd
 
     def devices(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments), "--inventory", str(self.inventory)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return run("devices", *arguments, "--inventory", self.inventory)
 
     def add(self, name: str = "pi5", *more: object) -> subprocess.CompletedProcess[str]:
         return self.devices("add", name, "board", "--ssh-config", self.sshd.config, *more)
@@ -88,3 +90,20 @@ def test_a_wrong_name_and_an_unknown_key_are_one_sentence(lab: Lab) -> None:
     assert unknown.returncode == 2
     assert "pi5: the host key of board is not known; connect once by hand" in unknown.stderr
     assert "Traceback" not in unknown.stderr
+
+
+@pytest.mark.parametrize("command", ["bench", "validate"])
+@pytest.mark.parametrize("device", ["", "pi5,", ","])
+def test_an_empty_name_is_no_device(command: str, device: str, tmp_path: Path) -> None:
+    model = plain_models.write(plain_models.conv_relu(), tmp_path / "m.onnx")
+    more = ["fashion-mnist"] if command == "validate" else []
+    finished = run(command, model, *more, "--device", device)
+    assert finished.returncode == 2
+    assert f"{device!r} has an empty name; expected a device" in finished.stderr
+
+
+def test_nothing_is_deployed_to_this_machine(tmp_path: Path) -> None:
+    model = plain_models.write(plain_models.conv_relu(), tmp_path / "m.onnx")
+    finished = run("deploy", model, "--device", "local")
+    assert finished.returncode == 2
+    assert "local: this is this machine, which has what it needs" in finished.stderr

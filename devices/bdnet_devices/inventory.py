@@ -142,6 +142,11 @@ class Inventory:
         """Raises `DeviceError` for a name that is not there, with those that are like it."""
         if name in self._entries:
             return self._entries[name]
+        if name == LOCAL:
+            raise DeviceError(
+                f"{LOCAL}: this is this machine, which has what it needs and is not reached by "
+                "ssh; name a board of the inventory ('bdnet-export devices list')"
+            )
         close = difflib.get_close_matches(name, [LOCAL, *self._entries], n=1)
         known = ", ".join([LOCAL, *self._entries])
         hint = f"did you mean {close[0]!r}? " if close else ""

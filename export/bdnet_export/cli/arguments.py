@@ -52,6 +52,17 @@ def parse_numbers(text: str, option: str) -> list[int]:
         ) from None
 
 
+def parse_devices(text: str) -> list[str]:
+    """'pi5,orin' -> ['pi5', 'orin']; whether they are in the inventory is seen there."""
+    names = [part.strip() for part in text.split(",")]
+    if not all(names):
+        raise typer.BadParameter(
+            f"{text!r} has an empty name; expected a device, or several with commas between them",
+            param_hint="'--device'",
+        )
+    return list(dict.fromkeys(names))
+
+
 def _is_onnx(path: Path) -> Path:
     if path.suffix != ".onnx":
         raise typer.BadParameter(f"{str(path)!r} does not end in .onnx")

@@ -13,6 +13,7 @@ from bdnet_export.cli.arguments import (
     JsonOption,
     ModelArgument,
     WheelOption,
+    parse_devices,
     parse_numbers,
 )
 from bdnet_export.cli.bench_output import show_care, show_comparison, show_one
@@ -21,8 +22,10 @@ from bdnet_export.cli.output import Output
 from bdnet_export.cli.side_by_side import side_by_side
 
 if TYPE_CHECKING:
+    from bdnet_devices.care import Care
     from bdnet_export.cli.output import StageProgress
     from bdnet_export.device_bench import DeviceBench
+    from bdnet_runtime.benchmark import BenchmarkOptions
 
 ROUNDS = 10
 
@@ -157,8 +160,7 @@ def bench(
         if given and not needed:
             raise typer.BadParameter(f"{reason}; leave it out", param_hint=f"'{option}'")
 
-    from bdnet_devices import LocalDevice
-    from bdnet_devices.care import Care, bench_result, single_run, watched
+    from bdnet_devices.care import Care
     from bdnet_runtime.benchmark import BenchmarkOptions
 
     care = Care(governor, max_temperature, cool_down)
@@ -169,15 +171,8 @@ def bench(
     if not several and source is None and device is None and not dry_run:
         # Without PyTorch, which takes longer to load than this takes to measure.
         options = replace(options, threads=thread_counts[0], batch=batches[0])
-        local = LocalDevice()
-        with out.progress() as progress, watched(local, care, progress) as conditions:
-            benchmark = local.benchmark(onnx_file, options, progress)
-        runs = [single_run(benchmark)]
-        result = bench_result(local, onnx_file, runs, conditions.report)
-        show_one(out, result)
-        out.json(result)
-        return 0
-    devices = list(dict.fromkeys((device or "local").split(",")))
+        return _bench_here(out, onnx_file, options, care)
+    devices = ["local"] if device is None else parse_devices(device)
     files = ExitStack()
     with out.progress() as progress:
         progress("loading PyTorch")
@@ -230,9 +225,31 @@ def bench(
         if dry_run:
             return _show_plans(out, side_by_side(out, devices, plan_one))
         outcomes = side_by_side(out, devices, bench_one)
+    return _show_outcomes(out, onnx_file, outcomes)
+
+
+def _bench_here(out: Output, onnx_file: Path, options: "BenchmarkOptions", care: "Care") -> int:
+    """One file on this machine, without PyTorch. Returns the exit status."""
+    from bdnet_devices import LocalDevice
+    from bdnet_devices.bench_result import bench_result, run_entry
+    from bdnet_devices.care import watched
+
+    local = LocalDevice()
+    with out.progress() as progress, watched(local, care, progress) as conditions:
+        benchmark = local.benchmark(onnx_file, options, progress)
+    result = bench_result(local, onnx_file, [run_entry(benchmark)], conditions.report)
+    show_one(out, result)
+    out.json(result)
+    return 0
+
+
+def _show_outcomes(
+    out: Output, onnx_file: Path, outcomes: "dict[str, DeviceBench | Exception]"
+) -> int:
+    """Shows and writes what each device has found. Returns the exit status."""
     status = 0
     for name, outcome in outcomes.items():
-        if len(devices) > 1:
+        if len(outcomes) > 1:
             out.line(f"\n{name}", "bold")
         if isinstance(outcome, Exception):
             out.failure(str(outcome))
@@ -247,7 +264,7 @@ def bench(
             status = 1
     found = [one.result for one in outcomes.values() if not isinstance(one, Exception)]
     if found:
-        out.json(found[0] if len(devices) == 1 else {"schema": 2, "kind": "benches", "of": found})
+        out.json(found[0] if len(outcomes) == 1 else {"schema": 2, "kind": "benches", "of": found})
     return status
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bdnet_export.cli.arguments import InventoryOption, ModelArgument, WheelOption
+from bdnet_export.cli.arguments import InventoryOption, ModelArgument, WheelOption, parse_devices
 from bdnet_export.cli.output import Output, StageProgress, megabytes
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def deploy(
 
     out = Output()
     devices = Inventory.load(inventory)
-    entries = [devices.get(name) for name in dict.fromkeys(device.split(","))]
+    entries = [devices.get(name) for name in parse_devices(device)]
     for entry in entries:
         with out.progress() as progress:
             commands: list[str] | None = [] if dry_run else None

@@ -15,6 +15,7 @@ from bdnet_export.cli.arguments import (
     ModelArgument,
     SourceArgument,
     WheelOption,
+    parse_devices,
 )
 from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.main import BAD_INPUT
@@ -86,7 +87,7 @@ def validate(
         from bdnet_devices.remote import require_devices
         from bdnet_export.model_file import image_shape, load_model
 
-        names = [] if device is None else list(dict.fromkeys(device.split(",")))
+        names = [] if device is None else parse_devices(device)
         require_devices(names, inventory)
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
