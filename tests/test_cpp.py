@@ -86,7 +86,13 @@ def test_the_inner_loops_of_every_block_are_timed() -> None:
     done = run(BUILD / "benchmarks" / target)
     assert done.returncode == 0, done.stderr
     heading, _, *lines = done.stdout.splitlines()
-    isa = bdnet_runtime.info()["isa"]
-    assert heading.startswith(isa)
-    assert len([line for line in lines if " to " in line]) == 13  # the blocks of MobileNet V1
-    assert [line.split()[0] for line in lines[-2:]] == ["all", "at"]
+    assert heading.startswith(bdnet_runtime.info()["isa"])
+    # Five loops and their sum; only strided blocks average.
+    times = [[float(number) for number in line.split()[-6:]] for line in lines]
+    *blocks, whole, least = times
+    assert len(blocks) == 13
+    for line, block in zip(lines, blocks, strict=False):
+        assert [number > 0 for number in block] == [True, True, "stride" in line, *[True] * 3], line
+        assert sum(block[:5]) == pytest.approx(block[5], abs=0.3)
+    assert [sum(column) for column in zip(*blocks, strict=True)] == pytest.approx(whole, abs=1)
+    assert all(number > 0 for number in least)

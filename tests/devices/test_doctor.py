@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,8 @@ def test_a_raspberry_pi_is_ready() -> None:
         ("folder", {"writable": False}, "may not be written"),
     ],
 )
-def test_what_is_missing_fails(name: str, lacking: dict[str, object], found: str) -> None:
-    check = checks(replace(PI, **lacking))[name]  # type: ignore[arg-type]
+def test_what_is_missing_fails(name: str, lacking: dict[str, Any], found: str) -> None:
+    check = checks(replace(PI, **lacking))[name]
     assert check.passed is False
     assert found in check.found
     assert check.remedy

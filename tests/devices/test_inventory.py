@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,6 @@ def test_a_wrong_file_is_said_to_be(tmp_path: Path, text: str, sentence: str) ->
         {"python": "a\nb"},
     ],
 )
-def test_what_would_mean_something_else_is_refused(wrong: dict[str, object]) -> None:
+def test_what_would_mean_something_else_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(DeviceError):
-        DeviceEntry(**{"name": "a", "host": "b", **wrong})  # type: ignore[arg-type]
+        DeviceEntry(**{"name": "a", "host": "b", **wrong})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from bdnet_devices.inventory import DeviceEntry
 from support.tools import unavailable
@@ -85,8 +87,8 @@ class Sshd:
         self._command = [found, "-D", "-f", f"{folder}/sshd_config", "-E", f"{folder}/sshd.log"]
         self.start()
 
-    def entry(self, name: str = "board", **more: object) -> DeviceEntry:
-        return DeviceEntry(name, "board", ssh_config=str(self.config), **more)  # type: ignore[arg-type]
+    def entry(self, name: str = "board", **more: Any) -> DeviceEntry:
+        return DeviceEntry(name, "board", ssh_config=str(self.config), **more)
 
     def make_key(self, name: str) -> Path:
         """A new key pair in the folder; the public half of it."""
@@ -101,10 +103,13 @@ class Sshd:
         (self.folder / "known_hosts").write_text(line)
 
     def start(self) -> None:
+        # Written when it listens. That somebody does would not say that it is this one.
+        listens = self.folder / "sshd.pid"
+        listens.unlink(missing_ok=True)
         self._server = subprocess.Popen(self._command)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and self._server.poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            if listens.exists():
                 return
             time.sleep(0.02)
         self._server.kill()
@@ -187,10 +192,12 @@ class Sshd:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Below those that the system gives away by itself, where nobody takes it meanwhile."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
