@@ -6,16 +6,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bdnet_devices.device import Progress
-from bdnet_devices.process import EventProcess, ProcessTurnTaker, ProcessWatch, wait_until_ready
-from bdnet_runtime.benchmark import BenchmarkOptions
-from bdnet_runtime.monitor import WatchOptions
-from bdnet_runtime.verify import VerifyOptions
+from bdnet_devices.process import EventProcess
+from bdnet_devices.process_device import ProcessDevice
 
 
-class LocalDevice:
+class LocalDevice(ProcessDevice):
     """Runs everything with the Python that runs this. See `bdnet_devices.device.Device`."""
 
     name = "local"
@@ -27,28 +23,5 @@ class LocalDevice:
     def typed(self, command: Sequence[str], *, lite: bool = False) -> str:
         return shlex.join([sys.executable, *command[1:]])
 
-    def benchmark(
-        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
-    ) -> dict[str, Any]:
-        with EventProcess(options.command(sys.executable, str(model))) as process:
-            return process.result(progress)
-
-    def start(
-        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
-    ) -> ProcessTurnTaker:
-        process = EventProcess(options.command(sys.executable, str(model), turns=True))
-        return ProcessTurnTaker(wait_until_ready(process, progress))
-
-    def verify(
-        self,
-        model: Path,
-        reference: Path,
-        options: VerifyOptions,
-        progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        command = options.command(sys.executable, str(model), str(reference))
-        with EventProcess(command) as process:
-            return process.result(progress)
-
-    def watch(self, options: WatchOptions) -> ProcessWatch:
-        return ProcessWatch(wait_until_ready(EventProcess(options.command(sys.executable))))
+    def _process(self, command: Sequence[str], *, lite: bool = False) -> EventProcess:
+        return EventProcess([sys.executable, *command[1:]])

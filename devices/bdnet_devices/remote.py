@@ -1,4 +1,4 @@
-"""A board as a device: each method runs the same module as `LocalDevice`, there."""
+"""A board as a device: the processes of `LocalDevice`, there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bdnet_devices.deployment import Deployer
 from bdnet_devices.device import Device, Progress
@@ -17,15 +16,12 @@ from bdnet_devices.inventory import LOCAL, Inventory
 from bdnet_devices.local import LocalDevice
 from bdnet_devices.lock import Lock
 from bdnet_devices.probe import probe
-from bdnet_devices.process import EventProcess, ProcessTurnTaker, ProcessWatch, wait_until_ready
+from bdnet_devices.process import EventProcess
+from bdnet_devices.process_device import ProcessDevice
 from bdnet_devices.ssh import Connection
-from bdnet_runtime.benchmark import BenchmarkOptions
-from bdnet_runtime.lite import SUFFIX as LITE
-from bdnet_runtime.monitor import WatchOptions
-from bdnet_runtime.verify import VerifyOptions
 
 
-class SshDevice:
+class SshDevice(ProcessDevice):
     """See `bdnet_devices.device.Device`. What is missing there is deployed first.
 
     Args:
@@ -51,34 +47,6 @@ class SshDevice:
     def typed(self, command: Sequence[str], *, lite: bool = False) -> str:
         by_hand = self._connection.entry.by_hand()
         return f"{by_hand} {shlex.quote(self._line(command, lite))}"
-
-    def benchmark(
-        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
-    ) -> dict[str, Any]:
-        there = self._deployer.file(model)
-        with self._process(options.command("", there), lite=model.suffix == LITE) as process:
-            return process.result(progress)
-
-    def start(
-        self, model: Path, options: BenchmarkOptions, progress: Progress | None = None
-    ) -> ProcessTurnTaker:
-        command = options.command("", self._deployer.file(model), turns=True)
-        process = self._process(command, lite=model.suffix == LITE)
-        return ProcessTurnTaker(wait_until_ready(process, progress))
-
-    def verify(
-        self,
-        model: Path,
-        reference: Path,
-        options: VerifyOptions,
-        progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        command = options.command("", self._deployer.file(model), self._deployer.file(reference))
-        with self._process(command) as process:
-            return process.result(progress)
-
-    def watch(self, options: WatchOptions) -> ProcessWatch:
-        return ProcessWatch(wait_until_ready(self._process(options.command(""))))
 
     def _process(self, command: Sequence[str], *, lite: bool = False) -> EventProcess:
         argv = self._connection.supervised(self._line(command, lite))
