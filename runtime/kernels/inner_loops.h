@@ -72,6 +72,10 @@ struct OrderedRow {
   const float* bn_add;
   float* y;
   std::int64_t output_width;
+  // Rows of the input that the next output row reads first. They are fetched while this one is
+  // computed: an image of a batch comes from far, and rows of planes are many streams.
+  std::int64_t next_top;
+  std::int64_t next_rows;
 };
 
 // Pixels side by side of a pool: y[c] = (x[c] of every tap, row by row) / taps.

@@ -367,6 +367,10 @@ void run_ordered_rows(const InnerLoops& loops, const ConvGeometry& geometry, Ord
     row.top =
         index % geometry.output[1] * geometry.attributes.strides[0] - geometry.attributes.pads[0];
     row.y = y + index * row.output_width * row.filters;
+    row.next_top =
+        std::max<std::int64_t>(0, row.top + (row.kernel_height - 1) * row.dilation_y + 1);
+    row.next_rows = std::max<std::int64_t>(
+        0, std::min(geometry.attributes.strides[0], row.height - row.next_top));
     loops.ordered_conv_row(row);
   }
 }
