@@ -50,6 +50,11 @@ def test_the_kernels_are_for_every_armv8_processor(built: None) -> None:
         assert not wrong, f"{name}: {wrong}"
 
 
+def test_the_stem_fetches_ahead(built: None) -> None:
+    objects = inspect(KERNELS, f"{PREFIX}objdump", "--disassemble", "--no-show-raw-insn")
+    assert "prfm" in objects["neon_float.cpp.o"]
+
+
 def test_the_library_is_built(built: None) -> None:
     """What ONNX Runtime loads on a board, with the symbol by which it does."""
     build_for_arm("bdnet_ort")

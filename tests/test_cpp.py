@@ -51,6 +51,13 @@ def test_only_the_files_of_an_instruction_set_have_its_instructions(built: None)
     assert widest == {name for name in vectors if name.startswith("avx512_")}
 
 
+def test_the_stem_fetches_ahead(built: None) -> None:
+    """A compiler that finds nothing in a fetch drops it, and only a batch's time would tell."""
+    objects = vector_objects(inspect(KERNELS, "objdump", "--disassemble", "--no-show-raw-insn"))
+    for name in ("avx2_float.cpp.o", "avx512_float.cpp.o"):
+        assert "prefetcht0" in objects[name], name
+
+
 def test_the_files_of_an_instruction_set_share_no_function_with_others(built: None) -> None:
     """A weak one could take the place of the same function in a file for any processor."""
     for name, text in vector_objects(

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -372,8 +371,10 @@ constexpr std::int64_t kFetchStep = 16;
 // Always inlined: GCC finds that a function which only fetches does nothing, and drops its calls.
 [[gnu::always_inline]] inline void fetch_next_rows(const OrderedRow& row, std::int64_t ox,
                                                    std::int64_t pixels) noexcept {
-  const std::int64_t first = std::max<std::int64_t>(0, row.left + ox * row.stride);
-  const std::int64_t last = std::min(row.width, row.left + (ox + pixels) * row.stride);
+  const std::int64_t left = row.left + ox * row.stride;
+  const std::int64_t right = left + pixels * row.stride;
+  const std::int64_t first = left < 0 ? 0 : left;
+  const std::int64_t last = right < row.width ? right : row.width;
   const bool planar = row.column_step == 1;
   const std::int64_t planes = planar ? row.channels : 1;
   for (std::int64_t plane = 0; plane < planes; ++plane) {
