@@ -12,6 +12,7 @@ from bdnet.deployment.layers import (
     DeployedPReLU,
     DeployedReLU,
     DeployedShortcut,
+    DeployedSignConv2d,
     deploy_activation,
 )
 from bdnet.deployment.network import DeployedNet, deploy
@@ -25,6 +26,7 @@ __all__ = [
     "DeployedPReLU",
     "DeployedReLU",
     "DeployedShortcut",
+    "DeployedSignConv2d",
     "DeployedStem",
     "DeployedUnit",
     "constants_digest",

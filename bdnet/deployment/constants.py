@@ -11,8 +11,13 @@ from torch import Tensor, nn
 from bdnet.errors import InputError
 
 
-def fold_bn(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """BN as y = x * mul + add: mul = gamma / sqrt(var + eps), add = beta - mean * mul."""
+def fold_bn(bn: nn.BatchNorm2d, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """BN as y = x * mul + add: mul = gamma / sqrt(var + eps), add = beta - mean * mul.
+
+    Args:
+        bias: what a convolution in front adds to its sums, or to them and a residual: BN takes it
+            in, as if the mean were less by it.
+    """
     if bn.running_mean is None or bn.running_var is None:
         raise InputError(
             "a batch normalisation without running statistics cannot be deployed; "
@@ -21,7 +26,8 @@ def fold_bn(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     mul = 1 / torch.sqrt(bn.running_var.detach().double() + bn.eps)
     if bn.affine:
         mul = bn.weight.detach().double() * mul
-    add = -bn.running_mean.detach().double() * mul
+    mean = bn.running_mean.detach().double()
+    add = (-mean if bias is None else bias.detach().double() - mean) * mul
     if bn.affine:
         add = bn.bias.detach().double() + add
     return mul.float(), add.float()

@@ -9,7 +9,7 @@ from bdnet import operators
 from bdnet.deployment.constants import require_type
 from bdnet.layers import BinaryConv2d, RPReLU, Shortcut, SignConv2d, TernaryConv2d
 from bdnet.packing import pack_plane
-from bdnet.quantize import binary_plane, ternary_planes
+from bdnet.quantize import binary_plane, ternary_planes, weight_scale
 
 
 class DeployedConv(nn.Module):
@@ -30,8 +30,7 @@ class DeployedConv(nn.Module):
         self.kernel_shape = list(conv.kernel_size)
         self.channels = conv.in_channels // conv.groups
         self.strides = list(conv.stride)
-        top, left = conv.padding
-        self.pads = [top, left, top, left]
+        self.pads = list(conv.padding)
         self.dilations = list(conv.dilation)
         self.group = conv.groups
         self.pad_value = conv.pad_value
@@ -50,6 +49,37 @@ class DeployedConv(nn.Module):
             self.pad_value,
         )
         return y
+
+
+def _copy(parameter: Tensor | None) -> Tensor | None:
+    return None if parameter is None else parameter.detach().clone()
+
+
+class DeployedSignConv2d(nn.Module):
+    """A `bdnet.layers.SignConv2d` without a unit around it, each step rounded.
+
+    c = conv(sign(x + shift)); t = c * scale; t = t + bias.
+
+    Shapes: [N, H, W, C] -> [N, Ho, Wo, M]; constants float32 [M], ``shift`` [C], None where the
+    layer has none.
+    """
+
+    shift: Tensor | None
+    scale: Tensor | None
+    bias: Tensor | None
+
+    def __init__(self, conv: SignConv2d) -> None:
+        super().__init__()
+        self.conv = DeployedConv(conv)
+        self.register_buffer("shift", _copy(conv.shift))
+        self.register_buffer("scale", weight_scale(conv.weight) if conv.scale else None)
+        self.register_buffer("bias", _copy(conv.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        t: Tensor = self.conv(x if self.shift is None else x + self.shift)
+        if self.scale is not None:
+            t = t * self.scale
+        return t if self.bias is None else t + self.bias
 
 
 class DeployedShortcut(nn.Module):
@@ -85,8 +115,8 @@ class DeployedPReLU(nn.Module):
         self.register_buffer("slope", slope.detach().clone())
         self.shift_in: Tensor | None
         self.shift_out: Tensor | None
-        self.register_buffer("shift_in", None if shift_in is None else shift_in.detach().clone())
-        self.register_buffer("shift_out", None if shift_out is None else shift_out.detach().clone())
+        self.register_buffer("shift_in", _copy(shift_in))
+        self.register_buffer("shift_out", _copy(shift_out))
 
     def forward(self, t: Tensor) -> Tensor:
         if self.shift_in is not None:

@@ -69,9 +69,9 @@ class DeployedNet(nn.Module):
 
 def _deploy_body(name: str, module: nn.Module) -> nn.Module:
     if isinstance(module, SeparableBlock):
-        return DeployedBlock(module)
+        return DeployedBlock(module, f"body.{name}")
     if isinstance(module, SignUnit):
-        return DeployedUnit(module)
+        return DeployedUnit(module, f"body.{name}")
     raise InputError(
         f"body.{name} is a {type(module).__name__}, which has no deployment form; "
         "the body is made of SeparableBlock and SignUnit"

@@ -12,23 +12,28 @@ from bdnet.deployment.constants import fold_bn, require_type
 from bdnet.deployment.layers import DeployedConv, DeployedShortcut, deploy_activation
 from bdnet.errors import InputError
 from bdnet.quantize import weight_scale
-from bdnet.units import Head, Residual, SeparableBlock, SignUnit, Stem
+from bdnet.units import Head, Residual, SeparableBlock, SignUnit, Stem, require_residual_fits
 
 
 class DeployedUnit(nn.Module):
     """`bdnet.units.SignUnit` by the numerical contract: each step rounded, in this order.
 
     c = conv(sign(x + shift)); t = c * scale; t = t + shortcut(x); t = t * bn_mul;
-    t = t + bn_add; activation. A post-BN residual is added after bn_add instead.
+    t = t + bn_add; activation. A post-BN residual is added after bn_add instead. A bias of the
+    convolution is part of bn_add, since nothing but sums stands between the two.
 
     Shapes: [N, H, W, C] -> [N, Ho, Wo, M]; constants float32 [M], ``shift`` [C].
+
+    Args:
+        path: of the unit in its network, for messages.
     """
 
     bn_mul: Tensor
     bn_add: Tensor
 
-    def __init__(self, unit: SignUnit) -> None:
+    def __init__(self, unit: SignUnit, path: str = "a DeployedUnit") -> None:
         super().__init__()
+        self.path = path
         require_type(unit, SignUnit)
         conv = unit.conv
         self.conv = DeployedConv(conv)
@@ -39,7 +44,7 @@ class DeployedUnit(nn.Module):
         self.register_buffer("scale", weight_scale(conv.weight) if conv.scale else None)
         self.residual: Residual = unit.residual
         self.shortcut = None if unit.shortcut is None else DeployedShortcut(unit.shortcut)
-        bn_mul, bn_add = fold_bn(unit.bn)
+        bn_mul, bn_add = fold_bn(unit.bn, conv.bias)
         self.register_buffer("bn_mul", bn_mul)
         self.register_buffer("bn_add", bn_add)
         self.activation = deploy_activation(unit.activation, conv.out_channels)
@@ -49,22 +54,28 @@ class DeployedUnit(nn.Module):
         if self.scale is not None:
             t = t * self.scale
         if self.shortcut is not None and self.residual == "pre_bn":
-            t = t + self.shortcut(x)
+            t = self._join(t, x)
         t = t * self.bn_mul
         t = t + self.bn_add
         if self.shortcut is not None and self.residual == "post_bn":
-            t = t + self.shortcut(x)
+            t = self._join(t, x)
         return self.activation(t)  # type: ignore[no-any-return]
+
+    def _join(self, t: Tensor, x: Tensor) -> Tensor:
+        assert self.shortcut is not None
+        across: Tensor = self.shortcut(x)
+        require_residual_fits(self.path, t.shape[1:3], across.shape[1:3])
+        return t + across
 
 
 class DeployedBlock(nn.Module):
     """`bdnet.units.SeparableBlock` in its deployment form."""
 
-    def __init__(self, block: SeparableBlock) -> None:
+    def __init__(self, block: SeparableBlock, path: str = "a DeployedBlock") -> None:
         super().__init__()
         require_type(block, SeparableBlock)
-        self.depthwise = DeployedUnit(block.depthwise)
-        self.pointwise = DeployedUnit(block.pointwise)
+        self.depthwise = DeployedUnit(block.depthwise, f"{path}.depthwise")
+        self.pointwise = DeployedUnit(block.pointwise, f"{path}.pointwise")
 
     def forward(self, x: Tensor) -> Tensor:
         return self.pointwise(self.depthwise(x))  # type: ignore[no-any-return]
