@@ -25,6 +25,7 @@ from bdnet import DeployedNet, InputError, Preprocessing
 from bdnet.models.base import BDNet
 from bdnet_export import fusion
 from bdnet_export.bodies import operator_bodies
+from bdnet_export.byte_input import read_bytes, require_byte_preprocessing
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import layers_in_file
 from bdnet_export.naming import name_by_module
@@ -70,6 +71,7 @@ def export(
     fallback: bool = True,
     fuse: bool = True,
     preprocessing: Preprocessing | None = None,
+    as_bytes: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Writes ``model`` as an ONNX file: input ``image`` float32 [N, C, H, W], output ``logits``.
@@ -87,11 +89,13 @@ def export(
         fuse: makes one operator of each block and of the stem, which runs faster and gives the
             same bits; without it every unit's output is a value of the file.
         preprocessing: noted in the metadata.
+        as_bytes: the input is uint8 [N, H, W, C], and the preprocessing is inside the file.
         progress: called with a few words at the beginning of each stage.
 
     Raises:
         InputError: the model has no deployment form, the shape does not fit it, the opset is not
-            supported, or the path cannot be written.
+            supported, bytes have no preprocessing or one that does not fit, or the path cannot be
+            written.
     """
     started = time.perf_counter()
     tell = progress or (lambda stage: None)
@@ -110,11 +114,15 @@ def export(
     tell("folding constants, packing weights")
     deployed = bdnet.deploy(model)
     _require_fit(deployed, input_shape)
+    if as_bytes:
+        preprocessing = require_byte_preprocessing(preprocessing, input_shape[0])
     tell("tracing with torch.export and torch.onnx")
     traced = _trace(deployed, input_shape, None if dynamic_batch else batch, opset)
     tell("naming, fusing, attaching operator bodies, checking")
     fused = _prepare(traced, deployed, fuse)
     proto = _finish(traced, type(model).__name__, opset, fallback)
+    if as_bytes and preprocessing is not None:
+        read_bytes(proto, proto.graph.input[0].name, preprocessing)
     if dynamic_batch or batch > 1:
         run_image_by_image(proto, deployed.layers()[-1])
     metadata = ModelMetadata(
@@ -123,6 +131,7 @@ def export(
         deployed.digest(),
         layers_in_file(proto, deployed.layers()),
         preprocessing,
+        as_bytes,
     )
     onnx.helper.set_model_props(proto, metadata.to_properties())
     onnx.checker.check_model(proto, full_check=True)
