@@ -28,6 +28,7 @@ from bdnet_devices.errors import ProcessEndedError
 from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
 from bdnet_export.device_run import DeviceRun
+from bdnet_export.file_input import file_input
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
@@ -39,7 +40,7 @@ from bdnet_export.model_file import (
 )
 from bdnet_export.module_validation import validate_module
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.verification import Array, Tally, fill_batch
+from bdnet_runtime.verification import Images, Tally, fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -60,7 +61,8 @@ def validate(
         onnx_path: a file written by `bdnet_export.export`.
         model: the trained network; what is no `bdnet.BDNet` in its plain form is compared region by
             region (`validate_module`), on this machine.
-        image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
+        image_set: what the file reads, preprocessed images [N, C, H, W] or bytes [N, H, W, C];
+            labels, if any, give accuracies.
         devices: where the file runs besides this machine, each with the library; what one of them
             fails with is in the report.
         layers: compares every layer as well, on the first image, also where the features are equal.
@@ -80,7 +82,7 @@ def validate(
         return validate_module(
             path,
             model,
-            [image_set.images],
+            [np.asarray(image_set.images, np.float32)],
             description=image_set.description,
             layers=layers,
             progress=progress,
@@ -116,7 +118,7 @@ def validate(
     total = len(image_set.images)
     for begin in range(0, total, batch):
         images = image_set.images[begin : begin + batch]
-        features, logits = trained.compare(images)
+        features, logits = trained.compare(metadata.network_input(images))
         for run in runs:
             run.compare(begin, fill_batch(images, fixed), features, logits)
         if progress is not None:
@@ -154,7 +156,7 @@ class _Findings:
 def _ask(
     run: FileRun | DeviceRun,
     deployed: DeployedNet,
-    images: Array,
+    images: Images,
     batch: int | None,
     layers: bool,
 ) -> _Findings:
@@ -211,11 +213,11 @@ def _check_bodies(proto: onnx.ModelProto) -> Check:
 
 
 def _require_fit(proto: onnx.ModelProto, path: Path, image_set: ImageSet) -> None:
-    expected = [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]]
-    if list(image_set.images.shape[1:]) != expected:
+    expected, images = file_input(proto, path), image_set.images
+    if not expected.takes(images):
         raise InputError(
-            f"the images have shape {list(image_set.images.shape)}; {path} reads "
-            f"[N, {', '.join(map(str, expected))}]"
+            f"the images are {images.dtype} {list(images.shape)}; {path} reads "
+            f"{expected.describe()}"
         )
     if len(image_set.images) == 0:
         raise InputError("there are no images to compare on; give at least one")

@@ -174,8 +174,8 @@ def benchmark(
         "input": {
             "name": fed.name,
             "shape": list(fed.shape),
-            "dtype": "float32",
-            "fill": f"normal distribution, seed {SEED}",
+            "dtype": fed.dtype,
+            "fill": f"{fed.fill}, seed {SEED}",
         },
         "batch": images,
         "started": started,

@@ -23,6 +23,7 @@ from bdnet_export.cli.output import Output, StageProgress, megabytes, percent, t
 
 if TYPE_CHECKING:
     from bdnet_export import Source, ValidationReport
+    from bdnet_export.metadata import ModelMetadata
 
 RANDOM_IMAGES = 32
 
@@ -85,22 +86,24 @@ def validate(
         from bdnet_devices import open_device
         from bdnet_devices.errors import DeviceError
         from bdnet_devices.remote import require_devices
-        from bdnet_export.model_file import image_shape, load_model
+        from bdnet_export.file_input import file_input
+        from bdnet_export.metadata import read_metadata
+        from bdnet_export.model_file import load_model
 
         names = [] if device is None else parse_devices(device)
         require_devices(names, inventory)
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
-        shape = image_shape(load_model(onnx_file), onnx_file)
+        proto = load_model(onnx_file)
+        read = file_input(proto, onnx_file)
+        metadata = read_metadata(proto, onnx_file)
         note = None
         if images is None and random is None:
-            images, note = _held_out_images(network, shape)
+            images, note = _held_out_images(network, read.image_shape())
         if images is None:
-            image_set = bdnet_export.random_images(random or RANDOM_IMAGES, shape)
+            image_set = read.random(random or RANDOM_IMAGES)
         else:
-            image_set = bdnet_export.load_images(
-                images, input_shape=shape, preprocessing=network.preprocessing
-            )
+            image_set = read.load(images, network.preprocessing)
         with ExitStack() as reached:
             devices, unreached = [], {}
             for name in names:
@@ -122,8 +125,7 @@ def validate(
                 ),
             )
     report.device_errors |= unreached
-    if note is not None:
-        report.notes.append(note)
+    report.notes += [one for one in (note, _other_preprocessing(network, metadata)) if one]
     _show(out, onnx_file, source, report)
     out.json(report.to_dict())
     if junit is not None:
@@ -149,6 +151,17 @@ def _held_out_images(
     read, held_out = (" x ".join(map(str, size or ())) for size in (shape, network.input_shape))
     return None, (
         f"the file reads images of {read}, the held-out images are {held_out}: compared on noise"
+    )
+
+
+def _other_preprocessing(network: "Source", metadata: "ModelMetadata") -> str | None:
+    """A note where the file normalises bytes otherwise than the checkpoint says."""
+    inside, outside = metadata.preprocessing, network.preprocessing
+    if not metadata.as_bytes or inside is None or outside is None or inside == outside:
+        return None
+    return (
+        f"the file normalises by mean {inside.mean} and std {inside.std}, the checkpoint says "
+        f"{outside.mean} and {outside.std}: compared by the file's"
     )
 
 
