@@ -20,6 +20,7 @@ from bdnet_export.cli.arguments import (
 from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.main import BAD_INPUT
 from bdnet_export.cli.output import Output, StageProgress, megabytes, percent, table
+from bdnet_export.cli.side_by_side import show_plans, side_by_side
 
 if TYPE_CHECKING:
     from bdnet_export import Source, ValidationReport
@@ -52,6 +53,10 @@ def validate(
     device: DeviceOption = None,
     inventory: InventoryOption = None,
     wheel: WheelOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would be run on the devices; run none of it."),
+    ] = False,
     json_file: JsonOption = None,
     junit: JunitOption = None,
 ) -> int:
@@ -71,6 +76,7 @@ def validate(
     - `bdnet-export validate model.onnx model.safetensors --images photos/`
     - on a board: `bdnet-export validate fashion.onnx fashion-mnist --device pi5`
     - layer by layer: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --layers`
+    - to see it first: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --dry-run`
     - as tests of a CI: `bdnet-export validate model.onnx model.safetensors --junit report.xml`
     """
     if images is not None and random is not None:
@@ -78,6 +84,14 @@ def validate(
             "it cannot be given together with '--random'; choose one of them",
             param_hint="'--images'",
         )
+    if dry_run:
+        for given, needed, option, reason in (
+            (device is not None, True, "--dry-run", "there is no device to run on; give --device"),
+            (json_file is not None, False, "--json", "a dry run has no result; leave it out"),
+            (junit is not None, False, "--junit", "a dry run has no result; leave it out"),
+        ):
+            if given is not needed:
+                raise typer.BadParameter(reason, param_hint=f"'{option}'")
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
@@ -86,6 +100,9 @@ def validate(
         from bdnet_devices.errors import DeviceError
         from bdnet_devices.remote import require_devices
         from bdnet_export.model_file import image_shape, load_model
+        from bdnet_export.parity import plan_verification
+        from bdnet_export.validation import device_references
+        from bdnet_runtime.verify import VerifyOptions
 
         names = [] if device is None else parse_devices(device)
         require_devices(names, inventory)
@@ -101,26 +118,40 @@ def validate(
             image_set = bdnet_export.load_images(
                 images, input_shape=shape, preprocessing=network.preprocessing
             )
-        with ExitStack() as reached:
-            devices, unreached = [], {}
-            for name in names:
-                tell = partial(_of_device, progress, name)
-                try:
-                    opened = open_device(name, inventory, wheel=wheel, progress=tell)
-                    devices.append(reached.enter_context(opened))
-                except DeviceError as error:
-                    unreached[name] = str(error)
-            progress(f"comparing {image_set.description}", 0.0)
-            report = bdnet_export.validate(
-                onnx_file,
-                network.model,
-                image_set,
-                devices=devices,
-                layers=layers,
-                progress=lambda done, total: progress(
-                    f"comparing {image_set.description}", done / total
-                ),
-            )
+        if dry_run:
+            progress(f"computing what {source} gives")
+            references = device_references(onnx_file, network.model, image_set, layers=layers)
+
+    def plan_one(name: str, tell: StageProgress) -> list[str]:
+        lines: list[str] = []
+        note = lines.append
+        with open_device(name, inventory, wheel=wheel, progress=tell, dry_run=note) as opened:
+            for reference in references:
+                plan_verification(opened, onnx_file, reference, VerifyOptions(), note)
+        return lines
+
+    if dry_run:
+        return show_plans(out, side_by_side(out, names, plan_one))
+    with out.progress() as progress, ExitStack() as reached:
+        devices, unreached = [], {}
+        for name in names:
+            tell = partial(_of_device, progress, name)
+            try:
+                opened = open_device(name, inventory, wheel=wheel, progress=tell)
+                devices.append(reached.enter_context(opened))
+            except DeviceError as error:
+                unreached[name] = str(error)
+        progress(f"comparing {image_set.description}", 0.0)
+        report = bdnet_export.validate(
+            onnx_file,
+            network.model,
+            image_set,
+            devices=devices,
+            layers=layers,
+            progress=lambda done, total: progress(
+                f"comparing {image_set.description}", done / total
+            ),
+        )
     report.device_errors |= unreached
     if note is not None:
         report.notes.append(note)
