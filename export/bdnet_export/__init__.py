@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from bdnet_export.inspection import Inspection, inspect
     from bdnet_export.report import Check, ValidationReport
     from bdnet_export.source import Source, load_source
-    from bdnet_export.speed import Setting, SpeedComparison, compare_speed
+    from bdnet_export.speed import Setting, SpeedComparison, SpeedQuestion, compare_speed
     from bdnet_export.validation import validate
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Setting",
     "Source",
     "SpeedComparison",
+    "SpeedQuestion",
     "ValidationReport",
     "compare_speed",
     "export",
@@ -38,6 +39,7 @@ _HOMES = {
     "Setting": "speed",
     "Source": "source",
     "SpeedComparison": "speed",
+    "SpeedQuestion": "speed",
     "ValidationReport": "report",
     "compare_speed": "speed",
     "export": "exporter",

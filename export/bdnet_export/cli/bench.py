@@ -17,8 +17,7 @@ from bdnet_export.cli.arguments import (
     parse_numbers,
     typed_command,
 )
-from bdnet_export.cli.bench_output import show_care, show_comparison, show_one
-from bdnet_export.cli.main import BAD_INPUT
+from bdnet_export.cli.bench_output import show_one, show_outcomes
 from bdnet_export.cli.output import Output
 from bdnet_export.cli.side_by_side import show_plans, side_by_side
 
@@ -200,14 +199,16 @@ def bench(
             question = ParityQuestion(*bench_reference(onnx_file, network))
         prepared = files.enter_context(
             contest(
-                onnx_file,
-                names,
-                settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
-                options=options,
-                rounds=ROUNDS if rounds is None else rounds,
-                images=images,
-                twins_folder=keep_twins,
-                progress=progress,
+                bdnet_export.SpeedQuestion(
+                    onnx_file,
+                    names,
+                    settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
+                    options=options,
+                    rounds=ROUNDS if rounds is None else rounds,
+                    images=images,
+                    twins_folder=keep_twins,
+                ),
+                progress,
             )
         )
 
@@ -226,7 +227,7 @@ def bench(
         if dry_run:
             return show_plans(out, side_by_side(out, devices, plan_one))
         outcomes = side_by_side(out, devices, bench_one)
-    return _show_outcomes(out, onnx_file, outcomes)
+    return show_outcomes(out, onnx_file, outcomes)
 
 
 def _bench_here(out: Output, onnx_file: Path, options: "BenchmarkOptions", care: "Care") -> int:
@@ -244,28 +245,3 @@ def _bench_here(out: Output, onnx_file: Path, options: "BenchmarkOptions", care:
     show_one(out, result)
     out.json(result)
     return 0
-
-
-def _show_outcomes(
-    out: Output, onnx_file: Path, outcomes: "dict[str, DeviceBench | Exception]"
-) -> int:
-    """Shows and writes what each device has found. Returns the exit status."""
-    status = 0
-    for name, outcome in outcomes.items():
-        if len(outcomes) > 1:
-            out.line(f"\n{name}", "bold")
-        if isinstance(outcome, Exception):
-            out.failure(str(outcome))
-            status = BAD_INPUT
-            continue
-        if len(outcome.comparison.runs) > 1:
-            show_comparison(out, onnx_file, outcome)
-            show_care(out, outcome.result)
-        else:
-            show_one(out, outcome.result)
-        if outcome.parity_failed and status == 0:
-            status = 1
-    found = [one.result for one in outcomes.values() if not isinstance(one, Exception)]
-    if found:
-        out.json(found[0] if len(outcomes) == 1 else {"schema": 2, "kind": "benches", "of": found})
-    return status
