@@ -266,7 +266,7 @@ def test_an_interruption_is_a_sentence_and_leaves_no_process(
         assert process.wait(timeout=30) == 130
         # The pipe ends when the last process that holds it does: the benchmark's is gone as well.
         started = time.monotonic()
-        assert process.stderr.read() == "bdnet-export: interrupted\n"
+        assert process.stderr.read() == "bdnet-export: interrupted; what it had started was ended\n"
         assert time.monotonic() - started < 10
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from bdnet_runtime.verification import Images, Reference, fill_batch
 from bdnet_runtime.verify import VerifyOptions
 
 IMAGES = 4
+AT_A_TIME = 16  # images in PyTorch
 
 
 def verify_on_device(
@@ -40,6 +41,19 @@ def verify_on_device(
     """
     with verification_files(path, reference) as (model, saved):
         return device.verify(model, saved, options, progress)
+
+
+def plan_verification(
+    device: Device,
+    path: Path,
+    reference: Reference,
+    options: VerifyOptions,
+    note: Callable[[str], None],
+) -> None:
+    """Notes what `verify_on_device` would run. The device is one of a dry run."""
+    with verification_files(path, reference) as files:
+        model, saved = map(device.put, files)
+        note(device.typed(options.command("", model, saved)))
 
 
 @contextmanager
@@ -63,9 +77,14 @@ def pytorch_reference(
         images: what that file reads.
         values: modules of the deployment form, whose outputs are to be equal.
     """
+    deployed = bdnet.deploy(model)
     read = metadata.network_input(images)
-    outputs, logits = layer_outputs(bdnet.deploy(model), values, read)
-    return Reference(images, logits, outputs)
+    parts = [
+        layer_outputs(deployed, values, read[begin : begin + AT_A_TIME])
+        for begin in range(0, len(images), AT_A_TIME)
+    ]
+    outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in values}
+    return Reference(images, np.concatenate([logits for _, logits in parts]), outputs)
 
 
 def standard_reference(path: Path, images: Images) -> Reference:

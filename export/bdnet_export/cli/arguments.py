@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,11 @@ import typer
 
 STANDARD_OUTPUT = "-"
 MAX_LENGTH = 65536  # of a batch and of each side of an image: what is longer is a slip
+
+
+def typed_command() -> list[str]:
+    """The words of the command that this process runs, as the user typed them."""
+    return ["bdnet-export", *sys.argv[1:]]
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:
