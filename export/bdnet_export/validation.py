@@ -219,8 +219,8 @@ def _check_bodies(proto: onnx.ModelProto) -> Check:
 
 def _only_here(model: nn.Module) -> InputError:
     return InputError(
-        f"{type(model).__name__} is compared region by region, which is done on this machine alone; "
-        "leave --device out"
+        f"{type(model).__name__} is compared region by region, which is done on this machine "
+        "alone; leave --device out"
     )
 
 
