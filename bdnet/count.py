@@ -5,9 +5,9 @@
 - BOPs: multiply-adds of signs. A ternary convolution is two binary ones and counts twice.
 - OPs = FLOPs + BOPs / 64 (Liu et al., Bi-Real Net, 2018, section 4.3).
 - Elementwise operations are listed, and are no part of OPs by convention: shift, scale, residual
-  addition, batch normalisation (2 an element), activation (PReLU 1, RPReLU 3), bias, pooling over
-  pixels or channels (an addition for each input, a multiplication for each output). Taking a sign
-  is free.
+  addition, batch normalisation (2 an element), activation (PReLU 1, RPReLU 3), bias (none in a
+  `SignUnit`, whose normalisation takes it in), pooling over pixels or channels (an addition for
+  each input, a multiplication for each output). Taking a sign is free.
 - Bytes are those of the deployment form: ceil(kh * kw * C / 8) for each filter and plane, and 4
   for each float constant, a batch normalisation having two a channel.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -126,10 +126,11 @@ def count_ops(model: nn.Module, input_shape: tuple[int, int, int]) -> OpCount:
     rows: list[Row] = []
     hooks = []
     modes = {module: module.training for module in model.modules()}
+    in_units = {unit.conv for unit in model.modules() if isinstance(unit, SignUnit)}
     device = next((tensor.device for tensor in model.parameters()), None)
     try:
         for name, module in model.named_modules():
-            rule = _rule(module)
+            rule = _unit_conv if module in in_units else _rule(module)
             if rule is not None:
                 hooks.append(module.register_forward_hook(partial(_record, rows, name, rule)))
             elif next(module.parameters(recurse=False), None) is not None:
@@ -206,7 +207,8 @@ def _taps(conv: nn.Conv2d | SignConv2d) -> int:
     return kh * kw * conv.in_channels // conv.groups
 
 
-def _sign_conv(conv: SignConv2d, x: Tensor, y: Tensor) -> _Cost:
+def _unit_conv(conv: SignConv2d, x: Tensor, y: Tensor) -> _Cost:
+    """Of a convolution in a unit, where a bias costs nothing."""
     planes = 2 if isinstance(conv, TernaryConv2d) else 1
     shift, scale = conv.shift is not None, conv.scale
     constants = conv.in_channels * shift + conv.out_channels * scale
@@ -216,6 +218,16 @@ def _sign_conv(conv: SignConv2d, x: Tensor, y: Tensor) -> _Cost:
         bops=planes * y.numel() * _taps(conv),
         elementwise=x.numel() * shift + y.numel() * scale,
         bytes=planes * conv.out_channels * filter_bytes + 4 * constants,
+    )
+
+
+def _sign_conv(conv: SignConv2d, x: Tensor, y: Tensor) -> _Cost:
+    cost = _unit_conv(conv, x, y)
+    if conv.bias is None:
+        return cost
+    assert cost.bytes is not None
+    return replace(
+        cost, elementwise=cost.elementwise + y.numel(), bytes=cost.bytes + 4 * conv.out_channels
     )
 
 

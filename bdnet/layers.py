@@ -14,6 +14,7 @@ from bdnet.quantize import binary_weight, sign_activation, ternary_weight, weigh
 
 ActivationName = Literal["rprelu", "prelu", "relu", "none"]
 Pair = tuple[int, int]
+Sides = tuple[int, int, int, int]
 
 
 def pair(value: int | Pair) -> Pair:
@@ -21,19 +22,34 @@ def pair(value: int | Pair) -> Pair:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
+def _sides(padding: int | Pair | Sides) -> Sides:
+    """Padding as (top, left, bottom, right)."""
+    sides = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    if len(sides) == 2:
+        sides *= 2
+    if len(sides) != 4 or min(sides) < 0:
+        raise InputError(
+            f"padding is {padding!r}; it must be a number of pixels, a pair (vertical, "
+            "horizontal) or (top, left, bottom, right), none of them negative"
+        )
+    return (sides[0], sides[1], sides[2], sides[3])
+
+
 class SignConv2d(nn.Module):
-    """What binary and ternary convolutions share: y = conv(sign(x + shift)) * scale.
+    """What binary and ternary convolutions share: y = conv(sign(x + shift)) * scale + bias.
 
     The signs of the activations are padded after binarisation, with ``pad_value``: 0 is a third
     value that takes no part in the sum, +1 and -1 are signs like any other.
 
     Args:
-        in_channels, out_channels, kernel_size, stride, padding, dilation, groups: as in
-            ``nn.Conv2d``; padding is symmetric, in pixels.
+        in_channels, out_channels, kernel_size, stride, dilation, groups: as in ``nn.Conv2d``.
+        padding: in pixels: a number, a pair (vertical, horizontal), or (top, left, bottom, right).
         pad_value: 0, +1 or -1.
         learned_shift: adds a learned number to each input channel before its sign (ReActNet's
             RSign); the sum is rounded once, then compared with zero.
         scale: multiplies each output channel by mean|w| of its filter.
+        bias: adds a learned number to each output channel, after the scale. In front of a batch
+            normalisation, as in a `bdnet.units.SignUnit`, it says nothing that BN does not.
 
     Shapes: x [N, in_channels, H, W] -> [N, out_channels, Ho, Wo]; ``weight``, the latent weights,
     [out_channels, in_channels / groups, kh, kw].
@@ -47,13 +63,14 @@ class SignConv2d(nn.Module):
         out_channels: int,
         kernel_size: int | Pair,
         stride: int | Pair = 1,
-        padding: int | Pair = 0,
+        padding: int | Pair | Sides = 0,
         dilation: int | Pair = 1,
         groups: int = 1,
         *,
         pad_value: int = 0,
         learned_shift: bool = False,
         scale: bool = True,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         if pad_value not in (-1, 0, 1):
@@ -63,14 +80,22 @@ class SignConv2d(nn.Module):
                 f"groups is {groups}; it must divide in_channels ({in_channels}) "
                 f"and out_channels ({out_channels})"
             )
+        for name, value in (
+            ("kernel_size", kernel_size),
+            ("stride", stride),
+            ("dilation", dilation),
+        ):
+            if min(pair(value)) < 1:
+                raise InputError(f"{name} is {value!r}; it must be positive")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = pair(kernel_size), pair(stride)
-        self.padding, self.dilation = pair(padding), pair(dilation)
+        self.padding, self.dilation = _sides(padding), pair(dilation)
         self.groups, self.pad_value, self.scale = groups, pad_value, scale
         self.weight = nn.Parameter(
             torch.empty(out_channels, in_channels // groups, *self.kernel_size)
         )
         self.shift = nn.Parameter(torch.zeros(in_channels)) if learned_shift else None
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         nn.init.kaiming_normal_(self.weight, nonlinearity="linear")
 
     def quantized_weight(self) -> Tensor:
@@ -81,14 +106,14 @@ class SignConv2d(nn.Module):
         if self.shift is not None:
             x = x + self.shift.view(1, -1, 1, 1)
         bits = sign_activation(x)
-        padding: int | Pair = self.padding
+        top, left, bottom, right = self.padding
+        padding = (top, left)
         # oneDNN's gradients are ten times slower on maps smaller than the kernel, unless the
         # padding is already in them.
         small = x.shape[2] < self.kernel_size[0] or x.shape[3] < self.kernel_size[1]
-        if self.pad_value != 0 or small:
-            top, left = self.padding
-            bits = F.pad(bits, (left, left, top, top), value=float(self.pad_value))
-            padding = 0
+        if self.pad_value != 0 or small or padding != (bottom, right):
+            bits = F.pad(bits, (left, right, top, bottom), value=float(self.pad_value))
+            padding = (0, 0)
         y = F.conv2d(
             bits,
             self.quantized_weight(),
@@ -99,6 +124,8 @@ class SignConv2d(nn.Module):
         )
         if self.scale:
             y = y * weight_scale(self.weight).view(1, -1, 1, 1)
+        if self.bias is not None:
+            y = y + self.bias.view(1, -1, 1, 1)
         return y
 
     def extra_repr(self) -> str:
@@ -106,7 +133,7 @@ class SignConv2d(nn.Module):
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
             f"groups={self.groups}, pad_value={self.pad_value}, scale={self.scale}, "
-            f"learned_shift={self.shift is not None}"
+            f"learned_shift={self.shift is not None}, bias={self.bias is not None}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from torch import Tensor, nn
@@ -10,6 +11,23 @@ from bdnet.errors import InputError
 from bdnet.layers import ActivationName, Shortcut, SignConv2d, make_activation
 
 Residual = Literal["pre_bn", "post_bn", "none"]
+
+
+def require_residual_fits(unit: str, made: Sequence[int], across: Sequence[int]) -> None:
+    """Refuses to add a shortcut of another size, which PyTorch would repeat or refuse obscurely.
+
+    Args:
+        unit: what it is, or its path, for the message.
+        made: height and width of what the unit's convolution makes.
+        across: height and width of its shortcut.
+    """
+    if tuple(made) != tuple(across):
+        raise InputError(
+            f"the residual of {unit} does not fit: its convolution makes {made[0]} x {made[1]} "
+            f"pixels and its shortcut brings {across[0]} x {across[1]}; pad the convolution by "
+            "dilation * (kernel_size - 1) pixels along each axis, both sides together, or use "
+            "residual='none'"
+        )
 
 
 class SignUnit(nn.Module):
@@ -23,6 +41,10 @@ class SignUnit(nn.Module):
     conditioned (Kim et al., BD-Net, 2026).
 
     Shapes: x [N, C, H, W] -> [N, M, Ho, Wo], where a residual asks for Ho = ceil(H / stride).
+
+    Raises:
+        InputError: the residual does not fit, in ``forward``: whether it does can depend on H
+            and W.
     """
 
     def __init__(
@@ -47,11 +69,17 @@ class SignUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)
         if self.shortcut is not None and self.residual == "pre_bn":
-            y = y + self.shortcut(x)
+            y = self._join(y, x)
         y = self.bn(y)
         if self.shortcut is not None and self.residual == "post_bn":
-            y = y + self.shortcut(x)
+            y = self._join(y, x)
         return self.activation(y)  # type: ignore[no-any-return]
+
+    def _join(self, y: Tensor, x: Tensor) -> Tensor:
+        assert self.shortcut is not None
+        across: Tensor = self.shortcut(x)
+        require_residual_fits(f"a SignUnit of {self.conv}", y.shape[2:], across.shape[2:])
+        return y + across
 
 
 class SeparableBlock(nn.Module):

@@ -218,3 +218,32 @@ def test_an_all_zero_filter_is_plus_one_everywhere(conv: type[BinaryConv2d]) -> 
         layer.weight.zero_()
     packed = bdnet.deployment.DeployedConv(layer).weight
     assert packed.flatten().tolist() == [0b111] * packed.numel()
+
+
+def test_a_residual_that_does_not_fit_is_told_with_the_units_path() -> None:
+    """A stride of 2 without padding fits images of even sizes, such as those of the training."""
+    network = _network_of(SignUnit(BinaryConv2d(8, 8, 2, 2)))
+    deployed = bdnet.deploy(network.eval())
+    deployed(torch.zeros(1, 1, 16, 16))
+    with pytest.raises(
+        InputError, match=r"the residual of body\.0 does not fit: .* 3 x 3 .* 4 x 4"
+    ):
+        deployed(torch.zeros(1, 1, 14, 14))
+
+
+def test_a_units_bias_is_part_of_its_normalisation() -> None:
+    """By so much as if the mean were less by it, in float64; nothing else changes."""
+    torch.manual_seed(0)
+    unit = SignUnit(BinaryConv2d(4, 6, 3, padding=1, bias=True)).eval()
+    bias, mean = unit.conv.bias, unit.bn.running_mean
+    assert bias is not None
+    assert mean is not None
+    x = torch.randn(2, 5, 5, 4)
+    with torch.no_grad():
+        mean.copy_(torch.randn(6))
+        bias.copy_(torch.randn(6).mul(8).round().div(8))  # so that the difference is exact
+        mean.copy_(mean.mul(8).round().div(8))
+        biased = bdnet.deployment.DeployedUnit(unit)(x)
+        mean.sub_(bias)
+        bias.zero_()
+        assert torch.equal(biased, bdnet.deployment.DeployedUnit(unit)(x))

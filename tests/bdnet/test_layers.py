@@ -34,11 +34,11 @@ def oracle(conv: SignConv2d, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float
         weight = np.where(latent >= 0, 1, -1)
     if conv.shift is not None:
         x = x + conv.shift.detach().numpy().reshape(1, -1, 1, 1)
-    (kh, kw), (sh, sw), (ph, pw) = conv.kernel_size, conv.stride, conv.padding
+    (kh, kw), (sh, sw), (top, left, bottom, right) = conv.kernel_size, conv.stride, conv.padding
     (dh, dw), groups = conv.dilation, conv.groups
     bits = np.pad(
         np.where(x >= 0, 1, -1),
-        ((0, 0), (0, 0), (ph, ph), (pw, pw)),
+        ((0, 0), (0, 0), (top, bottom), (left, right)),
         constant_values=conv.pad_value,
     )
     n, _, height, width = bits.shape
@@ -50,7 +50,9 @@ def oracle(conv: SignConv2d, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float
         for c, ky, kx in itertools.product(range(per_group), range(kh), range(kw)):
             seen = bits[:, first + c, i * sh + ky * dh, j * sw + kx * dw]
             y[:, m, i, j] += seen * weight[m, c, ky, kx]
-    return y * magnitude.reshape(1, -1, 1, 1) if conv.scale else y
+    if conv.scale:
+        y = y * magnitude.reshape(1, -1, 1, 1)
+    return y if conv.bias is None else y + conv.bias.detach().double().numpy().reshape(1, -1, 1, 1)
 
 
 CASES = [
@@ -60,6 +62,8 @@ CASES = [
     {"in_channels": 6, "out_channels": 6, "kernel_size": 3, "padding": 1, "groups": 6},
     {"in_channels": 4, "out_channels": 8, "kernel_size": (1, 3), "groups": 2, "stride": (2, 1)},
     {"in_channels": 3, "out_channels": 2, "kernel_size": 3, "dilation": 2, "padding": (1, 2)},
+    {"in_channels": 4, "out_channels": 3, "kernel_size": 3, "padding": (0, 1, 2, 0), "stride": 3},
+    {"in_channels": 5, "out_channels": 3, "kernel_size": 2, "padding": (0, 0, 1, 1), "bias": True},
     # A map smaller than the kernel takes a way of its own through the layer.
     {"in_channels": 3, "out_channels": 3, "kernel_size": 9, "padding": 4, "groups": 3},
 ]
@@ -76,11 +80,13 @@ def test_convolution(
         conv = conv_class(**arguments, pad_value=pad_value, scale=scale)  # type: ignore[arg-type]
         if conv.shift is not None:
             nn.init.normal_(conv.shift)
+        if conv.bias is not None:
+            nn.init.normal_(conv.bias)
         x = torch.randn(2, conv.in_channels, 7, 6)
         x[0, 0, 0, :2] = torch.tensor([0.0, -0.0])
         y = conv(x).detach().numpy()
-        if scale:
-            np.testing.assert_allclose(y, oracle(conv, x.numpy()), rtol=1e-6)
+        if scale or conv.bias is not None:
+            np.testing.assert_allclose(y, oracle(conv, x.numpy()), rtol=1e-6, atol=1e-6)
         else:
             np.testing.assert_array_equal(y, oracle(conv, x.numpy()))
 
@@ -185,9 +191,36 @@ def test_unit_adds_its_shortcut_where_it_says(residual: str) -> None:
 def test_arguments_that_cannot_be_are_told() -> None:
     with pytest.raises(InputError, match="pad_value is 2; it must be -1, 0 or"):
         BinaryConv2d(4, 4, 3, pad_value=2)
+    with pytest.raises(InputError, match=r"stride is \(1, 0\); it must be positive"):
+        BinaryConv2d(4, 4, 3, (1, 0))
+    for padding in (-1, (1, 2, 3), (0, 0, -1, 0)):
+        with pytest.raises(InputError, match="it must be a number of pixels, a pair"):
+            BinaryConv2d(4, 4, 3, padding=padding)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"groups is 3; it must divide in_channels \(4\)"):
         TernaryConv2d(4, 6, 3, groups=3)
     with pytest.raises(InputError, match="activation is 'gelu'; it must be 'rprelu'"):
         make_activation("gelu", 4)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="residual is 'pre'; it must be 'pre_bn'"):
         SignUnit(BinaryConv2d(4, 4, 3), "pre")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("residual", ["pre_bn", "post_bn"])
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        ({"kernel_size": 3}, (7, 7)),  # PyTorch would refuse to add
+        ({"kernel_size": 3}, (3, 3)),  # and here repeat the one pixel that the convolution makes
+        ({"kernel_size": 2, "stride": 2}, (7, 6)),
+        ({"kernel_size": 3, "padding": (1, 1, 1, 0)}, (5, 5)),
+    ],
+)
+def test_a_residual_that_does_not_fit_is_told(
+    residual: str, arguments: dict[str, object], size: tuple[int, int]
+) -> None:
+    unit = SignUnit(BinaryConv2d(4, 4, **arguments), residual)  # type: ignore[arg-type]
+    with pytest.raises(
+        InputError,
+        match=r"the residual of a SignUnit of BinaryConv2d\(4, 4, .*\) "
+        r"does not fit: .* or use residual='none'$",
+    ):
+        unit(torch.zeros(2, 4, *size))

@@ -100,7 +100,7 @@ def _conv(conv: SignConv2d, x: Tensor) -> Tensor:
     scale = weight.abs().mean((1, 2, 3), keepdim=True)
     ones = torch.where(weight >= 0, scale, -scale)
     bits = torch.where(x >= 0, 1.0, -1.0)
-    return F.conv2d(bits, ones, stride=conv.stride, padding=conv.padding, groups=conv.groups)
+    return F.conv2d(bits, ones, stride=conv.stride, padding=conv.padding[:2], groups=conv.groups)
 
 
 def _rprelu(activation: Any, x: Tensor) -> Tensor:

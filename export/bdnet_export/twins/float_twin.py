@@ -101,7 +101,7 @@ class _Graph:
         return output
 
     def conv_relu(self, name: str, value: str, conv: torch.nn.Conv2d | SignConv2d) -> str:
-        (kh, kw), (top, left) = conv.kernel_size, _pair(conv.padding)
+        kh, kw = conv.kernel_size
         shape = (conv.out_channels, conv.in_channels // conv.groups, kh, kw)
         value = self.add(
             f"{name}/Conv",
@@ -109,7 +109,7 @@ class _Graph:
             [value, *self._weights(name, shape)],
             kernel_shape=[kh, kw],
             strides=list(conv.stride),
-            pads=[top, left, top, left],
+            pads=_pads(conv),
             dilations=list(conv.dilation),
             group=conv.groups,
         )
@@ -150,7 +150,9 @@ class _Graph:
         return name
 
 
-def _pair(padding: object) -> tuple[int, int]:
-    assert isinstance(padding, tuple)  # no network here pads by 'same'
-    top, left = padding
-    return top, left
+def _pads(conv: torch.nn.Conv2d | SignConv2d) -> list[int]:
+    """Top, left, bottom, right."""
+    if isinstance(conv, SignConv2d):
+        return list(conv.padding)
+    assert isinstance(conv.padding, tuple)  # no network here pads by 'same'
+    return [*conv.padding, *conv.padding]
