@@ -111,7 +111,7 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
             return PlanarPReLU(module.slope, module.shift_in, module.shift_out)
         if type(module) is nn.PReLU and module.weight.numel() > 1:
             return PlanarPReLU(module.weight)
-        if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             return DeployedNorm(module)
     except InputError as error:
         raise InputError(f"{path or 'the network'}: {error}") from None

@@ -140,11 +140,9 @@ def export(
 
 def _shapes(input_shape: Sequence[int] | Sequence[Sequence[int]]) -> list[InputShape]:
     """The shape of each input, all lengths positive."""
-    each = [
-        entry if isinstance(entry, Sequence) else input_shape
-        for entry in (input_shape if isinstance(input_shape[0], Sequence) else [input_shape[0]])
-    ]
-    shapes = [tuple(int(str(length)) for length in shape) for shape in each]
+    lengths = tuple(length for length in input_shape if isinstance(length, int))
+    several = [tuple(shape) for shape in input_shape if isinstance(shape, Sequence)]
+    shapes = several or [lengths]
     if any(not shape or min(shape) < 1 for shape in shapes):
         raise InputError(
             f"the input shape is {input_shape}; expected positive lengths, without the batch"

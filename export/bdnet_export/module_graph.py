@@ -82,13 +82,14 @@ def build_graph(
             value.metadata_props[ORIGIN] = value.name
     name_by_module(graph, layers)
     move_transposes(traced.model)
-    fused = fusion.fuse(traced.model) if fuse else 0
+    # Before fusion, which leaves the values between fused nodes their names alone.
     origins = {}
     for value in _values(graph):
         origin = value.metadata_props.get(ORIGIN)
         if origin is not None and value.name is not None:
             name, _, layout = origin.partition(":")
             origins[value.name] = Origin(name, layout == "nhwc")
+    fused = fusion.fuse(traced.model) if fuse else 0
     kept = {value.name for value in _values(graph)}
     present = [layer for layer in layers if layer in kept]
     program = traced.exported_program

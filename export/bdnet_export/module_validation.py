@@ -11,7 +11,7 @@ is.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import bdnet_runtime
 from bdnet import InputError
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import file_digest, fixed_batch, load_model
-from bdnet_export.module_graph import ModuleGraph, build_graph
+from bdnet_export.module_graph import ModuleGraph, Origin, build_graph
 from bdnet_export.module_reference import compute, float_values
 from bdnet_export.regions import Part, Region, extract, find_regions
 from bdnet_export.report import Check, LayerComparison, ValidationReport
@@ -70,8 +70,8 @@ def validate_module(
     report.checks += _check_constants(proto, metadata, traced)
     floats = float_values(traced.program)
     origins = {n: origin for n, origin in traced.origins.items() if origin.name in floats}
-    regions = find_regions(proto, metadata.layers)
-    _require_traced(path, regions, origins)
+    _require_traced(proto, path, metadata.layers, origins)
+    regions = find_regions(proto, origins, metadata.layers)
     parts = [extract(proto, region, origins) for region in regions]
     wanted = {n for part in parts for n in part.inputs} | {n for r in regions for n in r.outputs}
     values = compute(traced.program, inputs, {name: origins[name] for name in wanted})
@@ -193,8 +193,12 @@ def _require_inputs(
         raise InputError("the inputs have different batches, or none; give as many of each")
 
 
-def _require_traced(path: Path, regions: list[Region], origins: Collection[str]) -> None:
-    unknown = [n for region in regions for n in region.outputs if n not in origins]
+def _require_traced(
+    proto: onnx.ModelProto, path: Path, layers: Sequence[str], origins: Mapping[str, Origin]
+) -> None:
+    made = {name for node in proto.graph.node for name in node.output}
+    expected = [*layers, *(v.name for v in proto.graph.output)]
+    unknown = [name for name in expected if name not in origins or name not in made]
     if unknown:
         raise InputError(
             f"the module given has no value {unknown[0]} of {path}: the file is of another module, "

@@ -42,10 +42,14 @@ class Region:
     outputs: tuple[str, ...]
 
 
-def find_regions(model: onnx.ModelProto, also: Collection[str] = ()) -> list[Region]:
+def find_regions(
+    model: onnx.ModelProto, comparable: Collection[str], also: Collection[str] = ()
+) -> list[Region]:
     """The binary and the float regions of a file, in the order of their first nodes.
 
     Args:
+        comparable: values that can be compared, such as all of float32. Others, such as shapes, are
+            no region's outputs; whoever reads them computes them again.
         also: values that count among a region's outputs even if only the region reads them.
     """
     nodes = list(model.graph.node)
@@ -84,7 +88,14 @@ def find_regions(model: onnx.ModelProto, also: Collection[str] = ()) -> list[Reg
         exact = is_exact(inside[0])
         if exact and all(node.domain != DOMAIN for node in inside):
             continue
-        outputs = [name for node in inside for name in node.output if name in leaving]
+        outputs = [
+            name
+            for node in inside
+            for name in node.output
+            if name in leaving and name in comparable
+        ]
+        if not outputs:
+            continue
         telling = (n for n in inside if n.domain == DOMAIN or n.op_type not in _MOVED)
         found.append(Region(next(telling, inside[0]).name, exact, tuple(outputs)))
     return found

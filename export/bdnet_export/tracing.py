@@ -72,33 +72,39 @@ def trace(
     except InputError:
         raise
     except Exception as error:  # whatever a network's own code does, and torch.onnx's many kinds
-        raise InputError(explain(error, network, dynamic_batch)) from error
+        raise InputError(explain(error, network, examples)) from error
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program")
+    # Where a network fixes the batch, torch.onnx falls back to a program that has it fixed, too.
+    shapes = [value.shape for value in program.model.graph.inputs]
+    if dynamic_batch and any(shape is None or isinstance(shape[0], int) for shape in shapes):
+        raise InputError(
+            f"the network ({type(network).__name__}) works for one batch size only, as where a "
+            "forward reshapes to lengths that are written out; write it for any batch, or export "
+            "with --batch N"
+        )
     return program
 
 
-def explain(error: BaseException, network: nn.Module, dynamic_batch: bool) -> str:
+def explain(error: BaseException, network: nn.Module, examples: Sequence[Tensor]) -> str:
     """One sentence on why a network cannot be traced: which module, what, and what to do."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
     if isinstance(cause, InputError):
         return str(cause)
-    path = _failing_module(cause.__traceback__, network) or _named_module(str(error))
-    where = f"module {path}" if path else f"the network ({type(network).__name__})"
     text = _first_sentence(cause)
-    missing = re.search(r"No ONNX function found for .*?<?OpOverload\(op='([^']+)'", str(error))
-    if missing or "No ONNX function" in str(error):
-        operator = missing.group(1) if missing else text
+    missing = re.search(r"No ONNX function found for .*?OpOverload\(op='([^']+)'", str(error))
+    if missing:
+        operator = missing.group(1)
+        path = _module_that_uses(operator, network, examples)
+    else:
+        path = _failing_module(cause.__traceback__, network)
+    where = f"module {path}" if path else f"the network ({type(network).__name__})"
+    if missing:
         return (
             f"{where} uses {operator}, for which ONNX has no operator; replace it by operators "
             "that ONNX has, or leave that part out of the export"
-        )
-    if dynamic_batch and re.search("Constraints violated|specializ|batch", str(error)):
-        return (
-            f"{where} works for one batch size only ({text}); write it for any batch, or export "
-            "with --batch N"
         )
     return (
         f"{where} cannot be traced: {text}; torch.export follows tensors, so the module's forward "
@@ -115,11 +121,16 @@ def _failing_module(trace: TracebackType | None, network: nn.Module) -> str | No
     return found
 
 
-def _named_module(text: str) -> str | None:
-    """The module that torch.onnx names in an error of its own."""
-    scopes: list[Any] = re.findall(r"'pkg.torch.onnx.name_scopes': \"?\[([^\]]*)\]", text)
-    names = re.findall(r"'([^']*)'", scopes[-1]) if scopes else []
-    return names[-2] if len(names) > 1 else None
+def _module_that_uses(operator: str, network: nn.Module, examples: Sequence[Tensor]) -> str | None:
+    """The path of the first module that calls ``operator``, such as ``aten.sort``."""
+    with _quiet(), torch.no_grad():
+        program = torch.export.export(network, tuple(examples)).run_decompositions()
+    for node in program.graph.nodes:
+        # The same operator may be aten's here and prims' further down.
+        if operator.rpartition(".")[2] in str(node.target):
+            stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack", {})
+            return [path for path, _ in stack.values()][-1] if stack else None
+    return None
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -131,6 +131,19 @@ def test_elementwise_operations_of_a_unit() -> None:
     }
 
 
+def test_a_bias_costs_nothing_in_a_unit_and_something_alone() -> None:
+    conv = BinaryConv2d(2, 4, 3, bias=True)
+    unit = count_ops(SignUnit(conv, "none", "none"), (2, 5, 5))
+    packed, y = 4 * 3, 4 * 3 * 3
+    assert [(row.elementwise, row.bytes) for row in unit.rows] == [
+        (y, packed + 4 * 4),
+        (2 * y, 4 * 2 * 4),
+    ]
+    (alone,) = count_ops(conv, (2, 5, 5)).rows
+    assert (alone.elementwise, alone.bytes) == (2 * y, packed + 4 * 4 + 4 * 4)
+    assert alone.parameters == unit.rows[0].parameters == 4 * 2 * 9 + 4
+
+
 def test_a_layer_that_runs_twice_has_its_parameters_once() -> None:
     layer = RPReLU(3)
     count = count_ops(nn.Sequential(layer, nn.Identity(), layer), (3, 2, 2))

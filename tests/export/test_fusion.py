@@ -47,7 +47,8 @@ def unit(
     **more: Any,
 ) -> SignUnit:
     residual, activation, shift, scale = variant
-    conv = kind(c, m, kernel, padding=kernel // 2, learned_shift=shift, scale=scale, **more)
+    more = {"padding": kernel // 2} | more
+    conv = kind(c, m, kernel, learned_shift=shift, scale=scale, **more)
     return SignUnit(conv, residual, activation)
 
 
@@ -84,14 +85,16 @@ def test_every_variant_of_a_block_becomes_one_node(tmp_path: Path) -> None:
     for index, other in enumerate(rng.permutation(len(VARIANTS))):
         more: dict[str, Any] = {"groups": channels, "stride": 2 if index in (10, 40) else 1}
         more["pad_value"] = int(rng.integers(-1, 2))
+        more["padding"] = [1, (1, 2, 1, 0), (0, 1, 2, 1)][index % 3]
         kinds = rng.choice([BinaryConv2d, TernaryConv2d], 2)
-        first = unit(VARIANTS[index], channels, channels, 3, kinds[0], **more)
+        biases = rng.choice([True, False], 2)
+        first = unit(VARIANTS[index], channels, channels, 3, kinds[0], bias=biases[0], **more)
         # Every ninth block has another number of channels behind it, with a shortcut or without.
         wider = [2 * channels, 2 * channels + 1, channels][index % 3] if index % 9 < 3 else channels
         following = wider if channels < 60 else channels
         if channels >= 60 and VARIANTS[other][0] == "none":
             following = 4
-        second = unit(VARIANTS[other], channels, following, 1, kinds[1])
+        second = unit(VARIANTS[other], channels, following, 1, kinds[1], bias=biases[1])
         blocks.append(SeparableBlock(first, second))
         channels = following
     model = network(blocks, channels, seed)
