@@ -7,7 +7,14 @@ from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
 from bdnet.count import OpCount, count_ops
 from bdnet.deployment import DeployedNet, deploy, deploy_module, is_network
 from bdnet.errors import InputError
-from bdnet.models import BDMobileNetV1, BDNet
+from bdnet.models import (
+    BDMobileNetV1,
+    BDMobileNetV2,
+    BDNet,
+    BiRealNet18,
+    Network,
+    ReActNetA,
+)
 from bdnet.preprocessing import Preprocessing
 
 try:
@@ -17,12 +24,16 @@ except PackageNotFoundError:  # imported from a source tree that was never insta
 
 __all__ = [
     "BDMobileNetV1",
+    "BDMobileNetV2",
     "BDNet",
+    "BiRealNet18",
     "CheckpointMetadata",
     "DeployedNet",
     "InputError",
+    "Network",
     "OpCount",
     "Preprocessing",
+    "ReActNetA",
     "count_ops",
     "deploy",
     "deploy_module",
