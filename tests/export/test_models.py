@@ -65,7 +65,6 @@ def test_every_region_is_equal(trained: Network, fuse: bool, tmp_path: Path) -> 
     found = Counter(node.op_type for node in nodes(model))
     convolutions = sum(isinstance(m, bdnet.layers.SignConv2d) for m in trained.modules())
     assert found["BinaryConv"] + found["TernaryConv"] + 2 * found["SeparableBlock"] == convolutions
-    print(type(trained).__name__, found, [(r.name, r.is_binary, len(r.outputs)) for r in find_regions(model)])
 
 
 @FORMS
