@@ -22,7 +22,7 @@ from bdnet_export.translation import translation_table
 
 
 class _WithoutThisThread(io.TextIOBase):
-    """Standard error for all threads but this one: torch.export prints the graph in which it failed.
+    """Standard error for all threads but this one: torch.export prints the graph it failed in.
 
     Another thread's progress goes on.
     """

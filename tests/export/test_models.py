@@ -16,7 +16,6 @@ from bdnet.models import NETWORKS
 from bdnet_export import random_images
 from bdnet_export.model_file import load_model
 from bdnet_export.per_image import nodes
-from bdnet_export.regions import find_regions
 from support.networks import (
     SMALL_SHAPE,
     TINY_SHAPE,
