@@ -1,4 +1,4 @@
-"""A few random networks through the converter; `tests/converter_check.py` runs as many as wanted."""
+"""A few random networks through the converter; `tests/converter_check.py` runs any number."""
 
 from __future__ import annotations
 
