@@ -469,13 +469,13 @@ def test_validate_says_that_held_out_images_do_not_fit(resized: Exported) -> Non
     assert "32 random images" in finished.stdout
 
 
-def test_validate_refuses_a_file_whose_image_size_is_open(exported: Exported) -> None:
+def test_validate_refuses_a_file_of_others(exported: Exported) -> None:
     shape = ("N", 3, "H", "W")
     plain_models.write(plain_models.conv_relu(shape), exported.folder / "open.onnx")
     finished = run_in(exported.folder, "validate", "open.onnx", "mine:first")
     assert finished.returncode == 2
     sentence = finished.stderr.splitlines()[-1]
-    assert "the input of open.onnx has no fixed channels, height and width" in sentence
+    assert "open.onnx has no bdnet metadata" in sentence
 
 
 def test_validate_says_that_its_images_are_noise(exported: Exported) -> None:
