@@ -103,8 +103,8 @@ def test_additions_between_units() -> None:
     """Those of blocks are shown as well, and a projection's averages."""
     rows = {row.name: row for row in count_ops(small_network("BDMobileNetV2"), SMALL_SHAPE).rows}
     assert rows["body.0.residual"].elementwise == 8 * 14 * 14
-    assert "body.4.residual" not in rows
-    assert rows["body.4.project.shortcut"].elementwise == (48 + 16) * 4 * 4
+    assert "body.3.residual" not in rows
+    assert rows["body.3.project.shortcut"].elementwise == (48 + 16) * 4 * 4
     rows = {row.name: row for row in count_ops(small_network("BiRealNet18"), SMALL_SHAPE).rows}
     assert rows["body.4.residual"].elementwise == 16 * 7 * 7
 
