@@ -75,7 +75,7 @@ def test_bi_real_net_18() -> None:
 def test_mobilenet_v2() -> None:
     """Sandler et al., MobileNet V2, 2018, table 4: 300 M multiply-adds, 3.4 M parameters.
 
-    Both within 3 %: the paper's 3.4 M is 3.50 M in every implementation of its table 2, and what
+    Within 3 and 3.5 %: the paper's 3.4 M is 3.50 M in every implementation of its table 2, and what
     binarising adds (RSign and RPReLU) is 62 thousand more.
     """
     model = BDMobileNetV2(depthwise="binary")
