@@ -151,6 +151,9 @@ class Sshd:
         booted = ["unshare", "--mount", "sh", "-c", BOOTED, "sh", str(shown)]
         if subprocess.run([*booted, "true"], capture_output=True).returncode != 0:
             unavailable("a board cannot be given another boot id: that needs root and util-linux")
+        # All at once: what outlives another by a moment must not do anything of it.
+        self.freeze()
+        self._signal(self.processes(), signal.SIGSTOP)
         self._signal(self.processes(), signal.SIGKILL)
         self.cut()
         self._server.kill()
