@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from bdnet.deployment.constants import fold_bn, require_finite
+from bdnet.deployment.constants import fold_bn, require_finite, require_type
 from bdnet.deployment.layers import (
     DeployedPReLU,
     DeployedShortcut,
@@ -17,6 +17,8 @@ from bdnet.deployment.units import DeployedBlock, DeployedStem, DeployedUnit
 from bdnet.errors import InputError
 from bdnet.layers import RPReLU, Shortcut, SignConv2d
 from bdnet.units import SeparableBlock, SignUnit, Stem
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)  # a user's subclass may compute otherwise
 
 
 class _ChannelsFirst(nn.Module):
@@ -75,17 +77,34 @@ class DeployedNorm(nn.Module):
 
 
 def deploy_module(model: nn.Module) -> nn.Module:
-    """A copy of ``model`` whose layers of ours have their deployment form. See `bdnet.deploy`."""
+    """The deployment form of any module: a copy in which layers of ours have theirs.
+
+    Batch normalisation and PReLU have one too, exact wherever they stand; every other module is
+    copied as it is. For a plain `bdnet.BDNet` there is `bdnet.deploy`, NHWC from end to end.
+
+    Args:
+        model: left as it is; the copy is on the CPU, in evaluation mode.
+
+    Returns:
+        A module with the inputs and outputs of ``model``, NCHW at the border of each layer.
+
+    Raises:
+        InputError: a value is not finite or not float32, or a layer has no deployment form, such as
+            a subclass of one of ours; with the layer's path.
+    """
     require_finite("the trained network", model)
-    replaced: dict[int, nn.Module] = {}  # a module that is used twice stays one module
+    # A module that stands in several places stays one module. The keys keep what was replaced.
+    replaced: dict[nn.Module, nn.Module] = {}
 
     def visit(module: nn.Module, path: str) -> nn.Module:
-        if id(module) not in replaced:
-            replaced[id(module)] = _replace(module, path)
-        if replaced[id(module)] is module:
-            for name, child in list(module.named_children()):
-                setattr(module, name, visit(child, f"{path}.{name}".lstrip(".")))
-        return replaced[id(module)]
+        if module not in replaced:
+            replaced[module] = _replace(module, path)
+            if replaced[module] is module:
+                # Not named_children(), which leaves out a child that stands there twice.
+                for name, child in module._modules.items():
+                    if child is not None:
+                        module._modules[name] = visit(child, f"{path}.{name}".lstrip("."))
+        return replaced[module]
 
     with torch.no_grad():
         network = copy.deepcopy(model).cpu().eval()
@@ -104,14 +123,16 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
         if isinstance(module, SignConv2d):
             return PlanarSignConv2d(module)
         if isinstance(module, Shortcut):
+            require_type(module, Shortcut)
             return PlanarShortcut(module)
         if isinstance(module, Stem):
             return PlanarStem(module)
-        if type(module) is RPReLU:
+        if isinstance(module, RPReLU):
+            require_type(module, RPReLU)
             return PlanarPReLU(module.slope, module.shift_in, module.shift_out)
         if type(module) is nn.PReLU and module.weight.numel() > 1:
             return PlanarPReLU(module.weight)
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and type(module) in _NORMS:
             return DeployedNorm(module)
     except InputError as error:
         raise InputError(f"{path or 'the network'}: {error}") from None

@@ -18,7 +18,7 @@ from bdnet.deployment.units import (
 )
 from bdnet.errors import InputError
 from bdnet.models.base import BDNet
-from bdnet.units import SeparableBlock, SignUnit
+from bdnet.units import Head, SeparableBlock, SignUnit, Stem
 
 
 class DeployedNet(nn.Module):
@@ -88,6 +88,8 @@ def is_network(model: nn.Module) -> TypeGuard[BDNet]:
         isinstance(model, BDNet)
         and type(model).forward is BDNet.forward
         and type(model).features is BDNet.features
+        and type(model.stem) is Stem
+        and type(model.head) is Head
         and all(isinstance(part, SeparableBlock | SignUnit) for part in model.body)
     )
 

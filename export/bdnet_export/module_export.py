@@ -10,7 +10,7 @@ import onnx
 from torch import nn
 
 import bdnet
-from bdnet import Preprocessing
+from bdnet import Network, Preprocessing
 from bdnet_export.export_result import ExportResult
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import file_digest
@@ -40,7 +40,7 @@ def export_module(
     proto = to_proto(graph.model, type(model).__name__, opset, fallback)
     network = {
         "model": type(model).__name__,
-        "config": getattr(model, "config", {}),
+        "config": model.config if isinstance(model, Network) else {},
         "form": "module",
         "fused": fuse,
     }

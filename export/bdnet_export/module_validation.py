@@ -4,8 +4,7 @@ The module is deployed and traced again; PyTorch runs the traced program and say
 each region of the file and what comes out. Each region of the file then runs by itself on PyTorch's
 input, with our library and without. What a binary region puts out must be equal; a float region has
 a tolerance, since libraries add in their own order. Through a float region an error may pass and
-turn a sign, so the whole file is compared with the whole module apart, and reported as what it
-is.
+turn a sign, so the whole file is compared with the whole module apart (module_whole.py).
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
-import onnxruntime
-import torch
 from torch import nn
 
 import bdnet_runtime
@@ -28,13 +25,16 @@ from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import file_digest, fixed_batch, load_model
 from bdnet_export.module_graph import ModuleGraph, Origin, build_graph
 from bdnet_export.module_reference import compute, float_values
+from bdnet_export.module_whole import WholeModule, relative_error, run_session
 from bdnet_export.regions import Part, Region, extract, find_regions
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.session import reason
-from bdnet_runtime.verification import Array, differing, layer_report
+from bdnet_runtime.verification import Array, differing, fill_batch, layer_report
 
 REGION_TOLERANCE = 1e-5
-"""Of the largest value that a float region puts out for these inputs."""
+"""Of the largest value that a float region puts out for a batch."""
+
+_BATCH = 4
+"""Images at a time, where the file leaves the batch open: every layer's output is kept for them."""
 
 
 def validate_module(
@@ -52,7 +52,7 @@ def validate_module(
         inputs: one float32 array an input of the module, each [N, ...].
         description: of the inputs, for the report.
         layers: puts the comparison of each layer's output into the report.
-        progress: called with (regions done, regions in all).
+        progress: called with (images done, images in all).
 
     Raises:
         InputError: the file is not one of ours or not of this module, or the inputs do not fit.
@@ -60,96 +60,123 @@ def validate_module(
     started = time.perf_counter()
     proto = load_model(path)
     metadata = read_metadata(proto, path)
-    batch = fixed_batch(proto)
-    _require_inputs(proto, path, inputs, batch)
+    fixed = fixed_batch(proto)
+    _require_inputs(proto, path, inputs)
     opset = next(entry.version for entry in proto.opset_import if not entry.domain)
     shapes = [tuple(array.shape[1:]) for array in inputs]
     fused = bool(metadata.network.get("fused"))
-    traced = build_graph(model, shapes, batch=batch, opset=opset, fuse=fused)
+    traced = build_graph(model, shapes, batch=fixed, opset=opset, fuse=fused)
     report = ValidationReport(str(path), description, len(inputs[0]))
     report.checks += _check_constants(proto, metadata, traced)
+    _require_traced(proto, path, metadata.layers, traced.origins)
     floats = float_values(traced.program)
     origins = {n: origin for n, origin in traced.origins.items() if origin.name in floats}
-    _require_traced(proto, path, metadata.layers, origins)
     regions = find_regions(proto, origins, metadata.layers)
     parts = [extract(proto, region, origins) for region in regions]
     wanted = {n for part in parts for n in part.inputs} | {n for r in regions for n in r.outputs}
-    values = compute(traced.program, inputs, {name: origins[name] for name in wanted})
-    ways = [("with the library", True)] + [("without the library", False)] * bool(proto.functions)
-    if not proto.functions:
+    ways = [_Way("with the library", True, path, regions, parts)]
+    if proto.functions:
+        ways.append(_Way("without the library", False, path, regions, parts))
+    else:
         report.notes.append(
             "the file has no operator bodies (as --no-fallback writes it), so it was not run "
             "without the library"
         )
-    done, total = 0, len(ways) * len(regions)
-    for label, use_library in ways:
-        compared = _Way(label, use_library, path)
-        for region, part in zip(regions, parts, strict=True):
-            compared.add(region, part, values)
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        compared.conclude(report, layers)
-    _compare_whole(report, path, proto, model, traced, inputs)
+    whole = WholeModule(path, proto, model, traced.network)
+    batch, total = fixed or _BATCH, len(inputs[0])
+    for begin in range(0, total, batch):
+        count = len(inputs[0][begin : begin + batch])
+        filled = [
+            np.asarray(fill_batch(array[begin : begin + batch], fixed), np.float32)
+            for array in inputs
+        ]
+        values = compute(traced.program, filled, {name: origins[name] for name in wanted})
+        for way in ways:
+            way.compare(values, count)
+        whole.compare(filled, count)
+        if progress is not None:
+            progress(begin + count, total)
+    for way in ways:
+        way.conclude(report, layers)
+    report.notes += whole.notes()
     report.seconds = time.perf_counter() - started
     return report
 
 
 class _Way:
-    """All regions, run one way."""
+    """All regions, run one way, with what differed so far."""
 
-    def __init__(self, label: str, use_library: bool, path: Path) -> None:
-        self._label, self._use_library, self._path = label, use_library, path
+    def __init__(
+        self,
+        label: str,
+        use_library: bool,
+        path: Path,
+        regions: Sequence[Region],
+        parts: Sequence[Part],
+    ) -> None:
+        self._label, self._path = label, path
+        self._regions = [
+            (
+                region,
+                part.inputs,
+                bdnet_runtime.create_session(
+                    part.model, use_library=use_library, name=f"region {region.name} of {path}"
+                ),
+            )
+            for region, part in zip(regions, parts, strict=True)
+        ]
         self._layers: list[dict[str, Any]] = []
         self._compared = self._different = 0
         self._first: str | None = None
-        self._binary = self._floats = 0
         self._worst, self._worst_region = 0.0, ""
 
-    def add(self, region: Region, part: Part, values: dict[str, Array]) -> None:
-        """Runs one region on PyTorch's values and compares what it puts out."""
-        session = bdnet_runtime.create_session(
-            part.model, use_library=self._use_library, name=f"region {region.name} of {self._path}"
-        )
-        got = _run(session, region, {name: values[name] for name in part.inputs})
-        for name, result in zip(region.outputs, got, strict=True):
-            expected = values[name]
-            if result.shape != expected.shape:
-                raise InputError(
-                    f"{name} has shape {list(result.shape)} in {self._path} and "
-                    f"{list(expected.shape)} in PyTorch; export the module again"
-                )
-            if region.is_binary:
-                self._add_exact(region, name, expected, result)
-            else:
-                self._add_float(region, expected, result)
-        self._binary += region.is_binary
-        self._floats += not region.is_binary
+    def compare(self, values: Mapping[str, Array], count: int) -> None:
+        """Runs each region on PyTorch's values and compares what it puts out for ``count`` images.
 
-    def _add_exact(self, region: Region, name: str, expected: Array, got: Array) -> None:
+        Args:
+            values: by their names in the file, of images that may be filled up to a batch.
+        """
+        is_first = not self._compared
+        for region, inputs, session in self._regions:
+            feeds = {name: values[name] for name in inputs}
+            got = run_session(session, region.outputs, feeds, f"region {region.name}")
+            for name, result in zip(region.outputs, got, strict=True):
+                if result.shape != values[name].shape:
+                    raise InputError(
+                        f"{name} has shape {list(result.shape)} in {self._path} and "
+                        f"{list(values[name].shape)} in PyTorch; export the module again"
+                    )
+                expected, found = values[name][:count], result[:count]
+                if not region.is_binary:
+                    self._add_float(region, expected, found)
+                    continue
+                self._add_exact(name, expected, found)
+                if is_first:
+                    self._layers.append(layer_report(name, expected[:1], found[:1]))
+
+    def _add_exact(self, name: str, expected: Array, got: Array) -> None:
         wrong = int(differing(expected, got).sum())
         self._compared += expected.size
         self._different += wrong
         if wrong and self._first is None:
             self._first = name
-        self._layers.append(layer_report(name, expected[:1], got[:1]))
 
     def _add_float(self, region: Region, expected: Array, got: Array) -> None:
-        largest = max(float(np.abs(expected).max()), float(np.finfo(np.float32).tiny))
-        # Written so that a NaN counts as an error.
-        error = float(np.nan_to_num(np.abs(got - expected).max() / largest, nan=np.inf))
+        error = relative_error(expected, got)
         if error > self._worst:
             self._worst, self._worst_region = error, region.name
 
     def conclude(self, report: ValidationReport, layers: bool) -> None:
         """The verdicts of this way."""
-        found = f"{self._different:,} of {self._compared:,} values of {self._binary} binary regions"
-        found += " differ"
+        binary = sum(region.is_binary for region, _, _ in self._regions)
+        found = (
+            f"{self._different:,} of {self._compared:,} values of {binary} binary regions differ"
+        )
         if self._first is not None:
             found += f", first in {self._first}"
         report.checks.append(Check(f"regions equal {self._label}", self._different == 0, found))
-        if self._floats:
-            text = f"{self._floats} regions, largest error {self._worst:.1e} of the largest value"
+        if floats := len(self._regions) - binary:
+            text = f"{floats} regions, largest error {self._worst:.1e} of the largest value"
             text += f" (in {self._worst_region})" if self._worst_region else ""
             within = self._worst <= REGION_TOLERANCE
             text += f", tolerance {REGION_TOLERANCE:.0e}"
@@ -161,32 +188,20 @@ class _Way:
             report.layers.append(LayerComparison(self._label, self._layers))
 
 
-def _run(
-    session: onnxruntime.InferenceSession, region: Region, feeds: dict[str, Array]
-) -> list[Array]:
-    try:
-        return [np.asarray(y) for y in session.run(list(region.outputs), feeds)]
-    except Exception as error:  # ORT's exceptions share no public base class
-        raise InputError(
-            f"ONNX Runtime cannot run region {region.name}: {reason(error)}"
-        ) from error
-
-
-def _require_inputs(
-    proto: onnx.ModelProto, path: Path, inputs: Sequence[Array], batch: int | None
-) -> None:
-    expected = [
-        [dim.dim_value or "N" for dim in value.type.tensor_type.shape.dim]
+def _require_inputs(proto: onnx.ModelProto, path: Path, inputs: Sequence[Array]) -> None:
+    shapes = [
+        [dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]]
         for value in proto.graph.input
     ]
-    given = [list(array.shape) for array in inputs]
-    fits = len(given) == len(expected) and all(
-        len(shape) == len(want)
-        and all(w in ("N", size) for size, w in zip(shape, want, strict=True))
-        for shape, want in zip(given, expected, strict=True)
-    )
-    if not fits:
-        raise InputError(f"{path} reads inputs of shape {expected}; those given have {given}")
+    given = [list(array.shape[1:]) for array in inputs]
+    if given != shapes:
+        names = ", ".join(
+            f"{value.name} [N, {', '.join(map(str, shape))}]"
+            for value, shape in zip(proto.graph.input, shapes, strict=True)
+        )
+        raise InputError(
+            f"{path} reads {names}; the shapes given are {[list(a.shape) for a in inputs]}"
+        )
     if any(array.dtype != np.float32 for array in inputs):
         raise InputError("the inputs are not all float32; convert them")
     if len({len(array) for array in inputs}) > 1 or not len(inputs[0]):
@@ -231,37 +246,3 @@ def _check_constants(
             ),
         ),
     ]
-
-
-def _compare_whole(
-    report: ValidationReport,
-    path: Path,
-    proto: onnx.ModelProto,
-    model: nn.Module,
-    traced: ModuleGraph,
-    inputs: Sequence[Array],
-) -> None:
-    """The whole file beside the module as it was trained: a remark, since a sign may turn."""
-    session = bdnet_runtime.create_session(path)
-    feeds = {value.name: array for value, array in zip(proto.graph.input, inputs, strict=True)}
-    got = session.run(None, feeds)
-    with torch.no_grad():
-        was_training = model.training
-        trained = model.eval()(*(torch.from_numpy(array) for array in inputs))
-        model.train(was_training)
-        deployed = traced.network(*(torch.from_numpy(array) for array in inputs))
-    for name, from_file, ours, theirs in zip(
-        [value.name for value in proto.graph.output],
-        got,
-        torch.utils._pytree.tree_leaves(deployed),
-        torch.utils._pytree.tree_leaves(trained),
-        strict=True,
-    ):
-        largest = max(float(ours.abs().max()), float(np.finfo(np.float32).tiny))
-        to_deployed = float(np.abs(from_file - ours.numpy()).max()) / largest
-        to_trained = float((ours - theirs).abs().max()) / largest
-        report.notes.append(
-            f"output {name}: the whole file differs from the deployment form by at most "
-            f"{to_deployed:.1e} of the largest value, and that from the trained module by "
-            f"{to_trained:.1e}"
-        )

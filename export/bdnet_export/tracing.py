@@ -149,8 +149,11 @@ def _failing_module(trace: TracebackType | None, network: nn.Module) -> str | No
 
 def _module_that_uses(operator: str, network: nn.Module, examples: Sequence[Tensor]) -> str | None:
     """The path of the first module that calls ``operator``, such as ``aten.sort``."""
-    with _quiet(), torch.no_grad():
-        program = torch.export.export(network, tuple(examples)).run_decompositions()
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.export.export(network, tuple(examples)).run_decompositions()
+    except Exception:  # what is looked for is a path for a message, which can do without
+        return None
     for node in program.graph.nodes:
         # The same operator may be aten's here and prims' further down.
         if operator.rpartition(".")[2] in str(node.target):

@@ -167,6 +167,50 @@ def test_the_same_module_gives_the_same_bytes(
     assert again.read_bytes() == path.read_bytes()
 
 
+class Labels(nn.Module):
+    """The class of each pixel, as integers, beside their scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = SignUnit(BinaryConv2d(3, 5, 3, 1, 1), residual="none")
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        y = self.unit(x)
+        return {"scores": y, "labels": y.argmax(1)}
+
+
+def test_a_fixed_batch_and_an_output_of_integers(tmp_path: Path) -> None:
+    """Five images go through a file of two at a time, and every image counts once."""
+    model = Labels().eval()
+    path = tmp_path / "labels.onnx"
+    bdnet_export.export(model, path, input_shape=(3, 6, 7), dynamic_batch=False, batch=2, opset=20)
+    done: list[tuple[int, int]] = []
+    report = bdnet_export.validate_module(
+        path, model, noise([(3, 6, 7)], 5), progress=lambda *at: done.append(at)
+    )
+    assert report.passed, report.checks
+    # Two ways of running it; the unit's output is one of the file's, too.
+    assert report.values_compared == 2 * 2 * 5 * 5 * 6 * 7
+    assert done == [(2, 5), (4, 5), (5, 5)]
+    assert any(f"0 of {5 * 6 * 7} values differ" in note for note in report.notes), report.notes
+
+
+def test_inputs_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    path, model = tmp_path / "labels.onnx", Labels().eval()
+    bdnet_export.export(model, path, input_shape=(3, 6, 7))
+    for inputs, told in (
+        (noise([(3, 8, 8)]), r"reads x \[N, 3, 6, 7\]"),
+        (noise([(3, 6, 7), (2, 5, 3)]), r"reads x \[N, 3, 6, 7\]"),
+        ([np.zeros((2, 3, 6, 7))], "not all float32"),
+        (noise([(3, 6, 7)], 0), "different batches, or none"),
+    ):
+        with pytest.raises(InputError, match=told):
+            bdnet_export.validate_module(path, model, inputs)
+    with pytest.raises(InputError, match="of another module"):
+        other = nn.Sequential(SignUnit(BinaryConv2d(3, 5, 1))).eval()
+        bdnet_export.validate_module(path, other, noise([(3, 6, 7)]))
+
+
 class Part(nn.Module):
     """A binary unit, and something that cannot be exported behind it."""
 

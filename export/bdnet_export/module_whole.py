@@ -1,0 +1,110 @@
+"""The whole file beside the whole module: a remark and no check.
+
+An error within the tolerance of a float layer may turn a sign further on, and that moves an output
+by as much as it likes. So what differs here is told as what it is; `module_validation` judges.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+import bdnet_runtime
+from bdnet import InputError
+from bdnet_runtime.session import reason
+from bdnet_runtime.verification import Array
+
+_Values = npt.NDArray[Any]
+
+
+def relative_error(expected: Array, got: Array) -> float:
+    """The largest difference over the largest finite value expected; a NaN alone is infinite."""
+    largest = float(
+        np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max()
+    )
+    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.where(same, 0.0, np.abs(got - expected))
+    return float(np.nan_to_num(error, nan=np.inf).max()) / max(
+        largest, float(np.finfo(np.float32).tiny)
+    )
+
+
+def run_session(
+    session: onnxruntime.InferenceSession,
+    outputs: Sequence[str],
+    feeds: Mapping[str, Array],
+    what: str,
+) -> list[_Values]:
+    """What a session puts out. Raises `InputError`, which names ``what`` was run, if it fails."""
+    try:
+        return [np.asarray(y) for y in session.run(list(outputs), dict(feeds))]
+    except Exception as error:  # ORT's exceptions share no public base class
+        raise InputError(f"ONNX Runtime cannot run {what}: {reason(error)}") from error
+
+
+class WholeModule:
+    """The file, the deployment form and the trained module on the same images."""
+
+    def __init__(
+        self, path: Path, proto: onnx.ModelProto, model: nn.Module, deployed: nn.Module
+    ) -> None:
+        self._session = bdnet_runtime.create_session(path)
+        self._inputs = [value.name for value in proto.graph.input]
+        self._outputs = [value.name for value in proto.graph.output]
+        self._trained, self._deployed = copy.deepcopy(model).cpu().eval(), deployed
+        # Largest error of the file and of the deployment form; for what is no float, values that
+        # differ and their number.
+        self._errors = {name: [0.0, 0.0] for name in self._outputs}
+        self._counts = {name: [0, 0] for name in self._outputs}
+
+    def compare(self, inputs: Sequence[Array], count: int) -> None:
+        """Of the first ``count`` images of a batch."""
+        feeds = dict(zip(self._inputs, inputs, strict=True))
+        got = run_session(self._session, self._outputs, feeds, "the file")
+        ours, theirs = (_leaves(form, inputs) for form in (self._deployed, self._trained))
+        for name, file, deployed, trained in zip(self._outputs, got, ours, theirs, strict=True):
+            file, deployed, trained = (np.asarray(y)[:count] for y in (file, deployed, trained))
+            if deployed.dtype == np.float32:
+                errors = self._errors[name]
+                errors[0] = max(errors[0], relative_error(deployed, file))
+                errors[1] = max(errors[1], relative_error(deployed, trained))
+            else:
+                self._counts[name][0] += int((file != deployed).sum())
+                self._counts[name][1] += deployed.size
+
+    def notes(self) -> list[str]:
+        """What differed, a sentence for each output."""
+        notes = []
+        for name in self._outputs:
+            different, values = self._counts[name]
+            to_deployed, to_trained = self._errors[name]
+            if values:
+                notes.append(
+                    f"output {name}: {different:,} of {values:,} values differ between the whole "
+                    "file and the deployment form"
+                )
+            else:
+                notes.append(
+                    f"output {name}: the whole file differs from the deployment form by at most "
+                    f"{to_deployed:.1e} of the largest value, and that from the trained module by "
+                    f"{to_trained:.1e}"
+                )
+        return notes
+
+
+def _leaves(module: nn.Module, inputs: Sequence[Array]) -> list[_Values]:
+    """All tensors that a module returns, however they are nested."""
+    with torch.no_grad():
+        returned = module(*(torch.from_numpy(array) for array in inputs))
+    return [leaf.numpy() for leaf in pytree.tree_leaves(returned) if isinstance(leaf, Tensor)]
