@@ -206,8 +206,8 @@ def test_inputs_that_do_not_fit_are_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=told):
             bdnet_export.validate_module(path, model, inputs)
+    other = nn.Sequential(SignUnit(BinaryConv2d(3, 5, 1))).eval()
     with pytest.raises(InputError, match="of another module"):
-        other = nn.Sequential(SignUnit(BinaryConv2d(3, 5, 1))).eval()
         bdnet_export.validate_module(path, other, noise([(3, 6, 7)]))
 
 
