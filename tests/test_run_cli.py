@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import shlex
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +21,7 @@ import tomlkit
 from bdnet_export.matrix import process
 from support.networks import TINY_SHAPE, tiny_network
 from support.result_schemas import load_valid
+from support.terminal import CTRL_C, Terminal
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
 QUICK: dict[str, Any] = {"seconds": 0.05, "warmup": 1}
@@ -145,9 +142,15 @@ def test_a_cell_that_fails_keeps_no_other_from_running(lab: Lab) -> None:
 
 def test_after_ctrl_c_it_goes_on_with_what_is_missing(lab: Lab, networks: Path) -> None:
     lab.write(models=["a.onnx", "b.onnx"], seconds=0.5, warmup=1)
-    status, shown = on_terminal(
-        lab, lambda shown: "2 of 2" in shown and "measuring" in shown[-300:]
-    )
+    command = [*COMMAND, "run", "--config", "bench.toml"]
+    with Terminal(command, lab.folder, dict(os.environ)) as terminal:
+        terminal.wait_for(
+            "measuring the second cell",
+            lambda: "2 of 2" in terminal.text and "measuring" in terminal.text[-300:],
+        )
+        terminal.type(CTRL_C)
+        status, _ = terminal.end(60)
+        shown = terminal.text
     assert status == 130
     assert "1 of 2 cells are measured (1 done, 1 not run)" in shown
     assert "bdnet-export: interrupted" in shown
@@ -179,28 +182,6 @@ def test_after_ctrl_c_it_goes_on_with_what_is_missing(lab: Lab, networks: Path) 
     planned = lab.command("--dry-run").stdout.splitlines()
     assert planned[0].startswith("# there already: ")
     assert planned[1].startswith("bdnet-export bench b.onnx ")
-
-
-def on_terminal(lab: Lab, ripe: Callable[[str], bool]) -> tuple[int, str]:
-    """Runs it on a terminal, where Ctrl-C is typed when what is shown is ``ripe``."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-    running = lab.start(
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    os.close(theirs)
-    shown, typed = "", False
-    with running, suppress(OSError):  # the end of a terminal is an error to its reader
-        while piece := os.read(ours, 65536).decode(errors="replace"):
-            shown += piece
-            if not typed and ripe(shown):
-                typed = bool(os.write(ours, b"\x03"))
-    os.close(ours)
-    return running.wait(timeout=60), shown
 
 
 def test_a_crash_ends_only_that_cell(lab: Lab) -> None:

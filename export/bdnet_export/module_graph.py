@@ -111,7 +111,7 @@ def _input_names(model: nn.Module, count: int) -> list[str]:
         names += [f"input_{index}" for index in range(len(names), count)]
     if not len(needed) <= count <= len(names):
         raise InputError(
-            f"{type(model).__name__}.forward reads {', '.join(names)}, but {count} input shapes "
-            "were given; give one for each"
+            f"{type(model).__name__}.forward reads {', '.join(names)}; shapes given: {count}; give "
+            "one for each, from Python: bdnet_export.export(..., input_shape=[(3, 64, 64), ...])"
         )
     return names[:count]

@@ -132,7 +132,7 @@ def bench_reference(
         raise InputError(
             f"{path} or the network given is no plain BDNet, so a float layer may stand before a "
             "sign and one comparison of features proves nothing; compare it region by region with "
-            "'bdnet-export validate', and bench it here without --source"
+            "'bdnet-export validate', and bench it here without --source and --device"
         )
     images = file_input(proto, path).random(IMAGES, size).images
     if model is None:
