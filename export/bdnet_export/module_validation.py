@@ -24,6 +24,7 @@ from torch import nn
 
 import bdnet_runtime
 from bdnet import InputError
+from bdnet_export.dynamic_size import reads_any_size
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import file_digest, fixed_batch, load_model
 from bdnet_export.module_graph import ModuleGraph, Origin, build_graph
@@ -65,7 +66,9 @@ def validate_module(
     opset = next(entry.version for entry in proto.opset_import if not entry.domain)
     shapes = [tuple(array.shape[1:]) for array in inputs]
     fused = bool(metadata.network.get("fused"))
-    traced = build_graph(model, shapes, batch=batch, opset=opset, fuse=fused)
+    traced = build_graph(
+        model, shapes, batch=batch, opset=opset, fuse=fused, dynamic_size=reads_any_size(proto)
+    )
     report = ValidationReport(str(path), description, len(inputs[0]))
     report.checks += _check_constants(proto, metadata, traced)
     floats = float_values(traced.program)
