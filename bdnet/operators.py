@@ -216,7 +216,8 @@ def _(
 
 def _pooled_shape(x: Tensor, kernel_shape: Sequence[int]) -> list[int]:
     kh, kw = kernel_shape
-    return [x.shape[0], (x.shape[1] + kh - 1) // kh, (x.shape[2] + kw - 1) // kw, x.shape[3]]
+    # Rounded up, in the form in which `_extent` is: where a side is symbolic they are to be equal.
+    return [x.shape[0], (x.shape[1] - 1) // kh + 1, (x.shape[2] - 1) // kw + 1, x.shape[3]]
 
 
 @torch.library.custom_op("bdnet::ordered_average_pool", mutates_args=())

@@ -5,14 +5,20 @@ Each file goes through every command that takes it.
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import bdnet
+from bdnet_export.cli.main import main
+from support.networks import small_mobilenet
 from support.result_schemas import load_valid
 
 QUICK = ("--seconds", 0.05, "--warmup", 1)
@@ -26,26 +32,44 @@ def build():
 
 
 class Folder:
-    """A user's folder with a module of their own, and the command run in it."""
+    """A user's folder with a module of their own, and commands run in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         tests = Path(__file__).parent
         (path / "mine.py").write_text(f"import sys\nsys.path.append({str(tests)!r})\n{MODULE}")
 
-    def run(self, *arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def export(self, *arguments: object) -> str:
+        """Exports in a process of its own. Returns what it says."""
         done = subprocess.run(
-            [sys.executable, "-m", "bdnet_export.cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "bdnet_export.cli.main", "export", *map(str, arguments)],
             cwd=self.path,
             capture_output=True,
             text=True,
             timeout=300,
         )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
-    def json(self, schema: str, *arguments: object) -> Any:
-        return load_valid(schema, self.run(*arguments, "--json", "-").stdout)
+    def run(self, *arguments: object, status: int = 0) -> tuple[str, str]:
+        """Runs a command here, since loading PyTorch takes seconds. Returns what it writes."""
+        words, errors = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.path)
+            patch.setattr(sys, "argv", ["bdnet-export", *map(str, arguments)])
+            with redirect_stdout(words), redirect_stderr(errors):
+                assert main() == status, words.getvalue() + errors.getvalue()
+        return words.getvalue(), errors.getvalue()
+
+    def json(self, command: str, *arguments: object) -> Any:
+        """The result of a command, which is as its schema says."""
+        return load_valid(command, self.run(command, *arguments, "--json", "-")[0])
+
+    def refused(self, *arguments: object) -> str:
+        """The sentence that a command ends with, with status 2."""
+        sentence = self.run(*arguments, status=2)[1].splitlines()[-1]
+        assert sentence.startswith("bdnet-export: ")
+        return sentence
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +82,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 @pytest.fixture(scope="module")
 def of_bytes(folder: Folder) -> Folder:
-    result = folder.json(
-        *("export", "export", "mine:build", "-o", "bytes.onnx", "--input-shape", "2,11,9"),
-        *("--input", "uint8", "--mean", MEAN, "--std", STD),
+    said = folder.export(
+        *("mine:build", "-o", "bytes.onnx", "--input-shape", "2,11,9", "--input", "uint8"),
+        *("--mean", MEAN, "--std", STD, "--json", "-"),
     )
+    result = load_valid("export", said)
     assert result["input"] == "uint8"
     assert result["preprocessing"] == {"mean": [0.485, 0.456], "std": [0.229, 0.225]}
     return folder
@@ -70,21 +95,20 @@ def of_bytes(folder: Folder) -> Folder:
 def test_a_file_of_bytes_is_validated_on_bytes(of_bytes: Folder) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 2, 11, 9), np.uint8)
     np.savez(of_bytes.path / "images.npz", images=images, labels=np.zeros(3, np.int64))
-    arguments = ("validate", "validate", "bytes.onnx", "mine:build", "--layers")
     for more in ((), ("--images", "images.npz", "--device", "local")):
-        report = of_bytes.json(*arguments, *more)
+        report = of_bytes.json("validate", "bytes.onnx", "mine:build", "--layers", *more)
         assert report["passed"]
         assert report["values_different"] == 0
         assert report["images"] == (3 if more else 32)
 
 
 def test_a_file_of_bytes_is_shown_and_measured(of_bytes: Folder) -> None:
-    shown = of_bytes.run("inspect", "bytes.onnx").stdout
+    shown, _ = of_bytes.run("inspect", "bytes.onnx")
     assert "image batch x 11 x 9 x 2, uint8" in shown
     assert '{"dtype": "uint8", "layout": "NHWC"}' in shown
     # Verified on a device first, and beside the file's own standard operators.
     result = of_bytes.json(
-        *("bench", "bench", "bytes.onnx", "--source", "mine:build", "--batch", 2),
+        *("bench", "bytes.onnx", "--source", "mine:build", "--batch", 2),
         *("--against", "no-library", "--rounds", 2, *QUICK),
     )
     assert result["parity"]["passed"]
@@ -93,10 +117,102 @@ def test_a_file_of_bytes_is_shown_and_measured(of_bytes: Folder) -> None:
         assert run["benchmark"]["input"]["shape"] == [2, 11, 9, 2]
 
 
+# --dynamic-size
+
+
+@pytest.fixture(scope="module")
+def of_any_size(folder: Folder) -> Folder:
+    said = folder.export(
+        *("mine:build", "-o", "any.onnx", "--input-shape", "2,11,9"),
+        *("--dynamic-size", "--json", "-"),
+    )
+    assert load_valid("export", said)["dynamic_size"]
+    return folder
+
+
+def test_a_file_of_any_size_is_validated_at_one(of_any_size: Folder) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 2, 14, 23), np.uint8)
+    np.savez(of_any_size.path / "large.npz", images=images)
+    for more, size in ((("--size", "6,7"), "6 x 7"), (("--images", "large.npz"), "14 x 23")):
+        report = of_any_size.json("validate", "any.onnx", "mine:build", *more)
+        assert report["passed"]
+        assert report["notes"] == [f"the file reads images of any size; these are {size}"]
+
+
+def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: Folder) -> None:
+    shown, _ = of_any_size.run("inspect", "any.onnx")
+    assert "image batch x 2 x height x width, float32" in shown
+    assert "Note: the file reads images of any size; say which to count operations" in shown
+    assert of_any_size.json("inspect", "any.onnx", "--size", "10,12")["ops"] > 0
+    result = of_any_size.json(
+        *("bench", "any.onnx", "--source", "mine:build", "--size", "10,12"),
+        *("--against", "no-library", "--rounds", 2, *QUICK),
+    )
+    assert result["parity"]["passed"]
+    assert {tuple(run["benchmark"]["input"]["shape"]) for run in result["runs"]} == {(1, 2, 10, 12)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["validate", "any.onnx", "mine:build"], "any.onnx reads images of any size; say which"),
+        (["bench", "any.onnx"], "'image' is an image of any size; say which, for example --size"),
+        (["bench", "any.onnx", "--device", "local"], "any.onnx reads images of any size; say"),
+        (["bench", "any.onnx", "--size", "5"], "'5' is not a size; expected H,W"),
+        (
+            ["inspect", "bytes.onnx", "--size", "8,8"],
+            "is 8 x 8, but bytes.onnx always reads 11 x 9",
+        ),
+        (
+            ["validate", "bytes.onnx", "mine:build", "--size", "8,8"],
+            "the size is 8 x 8, but bytes.onnx always reads 11 x 9; leave the size out",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_size_that_is_not_known_or_does_not_fit_is_told(
+    of_any_size: Folder, of_bytes: Folder, arguments: list[str], says: str
+) -> None:
+    assert says in of_any_size.refused(*arguments)
+
+
+# --classifier int8
+
+
+def test_an_int8_classifier_is_validated_shown_and_measured(folder: Folder) -> None:
+    path = folder.path
+    network = small_mobilenet()
+    bdnet.save(network, path / "m.safetensors", input_shape=(1, 16, 16))
+    pixels = np.random.default_rng(0).standard_normal((20, 1, 16, 16)).astype(np.float32)
+    with torch.no_grad():
+        labels = network(torch.from_numpy(pixels)).argmax(1).numpy()
+    np.savez(path / "labelled.npz", images=pixels, labels=labels)
+    said = folder.export("m.safetensors", "-o", "int8.onnx", "--classifier", "int8")
+    assert said.rstrip().endswith(", classifier in int8")
+    validate = ("validate", "int8.onnx", "m.safetensors", "--images", "labelled.npz")
+    shown, _ = folder.run(*validate, "--device", "local", "--json", "int8.json")
+    for where in ("with the library", "without the library", "on local"):
+        (line,) = (line for line in shown.splitlines() if f"int8 classifier {where} " in line)
+        assert "tolerance 5e-02; top class the float classifier's on " in line
+    assert "Accuracy on these images: PyTorch 100.00%, ONNX " in shown
+    report = load_valid("validate", (path / "int8.json").read_text())
+    assert report["passed"]
+    assert report["classifier_agreement"] == report["accuracy_onnx"] > 0.9
+    assert "2,560 bytes int8" in folder.run("inspect", "int8.onnx")[0]
+    result = folder.json("bench", "int8.onnx", "--source", "m.safetensors", *QUICK)
+    assert result["parity"]["passed"]
+    assert result["parity"]["logits"]["tolerance"] == 5e-2
+
+
+# Combinations without a meaning.
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--input", "int8"], "'int8' is no input; expected float32 "),
+        (["--classifier", "int4"], "'int4' is no type of its weights; expected float32 or int8"),
+        (["--classifier", "int8"], "the network has no Linear layer of at least 1,024 weights"),
         (["--mean", MEAN, "--std", STD], "'--mean': it is part of a file that reads bytes; add"),
         (["--input", "uint8", "--mean", MEAN], "'--std': it is missing; give --mean and --std"),
         (["--input", "uint8", "--mean", "a", "--std", STD], "'a' is not one number for each"),
@@ -111,8 +227,5 @@ def test_what_makes_no_sense_is_one_sentence(
     folder: Folder, arguments: list[str], says: str
 ) -> None:
     given = ("export", "mine:build", "-o", "none.onnx", "--input-shape", "2,11,9")
-    done = folder.run(*given, *arguments, status=2)
-    sentence = done.stderr.splitlines()[-1]
-    assert sentence.startswith("bdnet-export: ")
-    assert says in sentence
+    assert says in folder.refused(*given, *arguments)
     assert not (folder.path / "none.onnx").exists()

@@ -22,6 +22,7 @@ from bdnet_export.model_file import fused_blocks, with_outputs
 from bdnet_export.report import Check, LayerComparison
 from bdnet_runtime.session import reason
 from bdnet_runtime.verification import (
+    FLOAT_LOGITS,
     Array,
     Difference,
     Images,
@@ -59,7 +60,7 @@ class FileRun:
         self._session = self._create([metadata.features])
         self._image = proto.graph.input[0].name
         self._logits = proto.graph.output[0].name
-        self.tally = Tally()
+        self.tally = Tally(metadata.logit_rule)
 
     def _create(self, outputs: Sequence[str]) -> onnxruntime.InferenceSession:
         return bdnet_runtime.create_session(
@@ -127,9 +128,10 @@ class FileRun:
 
 def tally_checks(tally: Tally, where: str) -> list[Check]:
     """The two verdicts on what a file has computed, with words for ``where`` it did."""
+    logits = "logits" if tally.rule == FLOAT_LOGITS else "int8 classifier"
     return [
         Check(f"features equal {where}", tally.different == 0, tally.describe_values()),
-        Check(f"logits {where}", not tally.wrong_logits, tally.describe_logits()),
+        Check(f"{logits} {where}", not tally.wrong_logits, tally.describe_logits()),
     ]
 
 

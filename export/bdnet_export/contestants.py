@@ -15,13 +15,14 @@ from bdnet_devices import Contestant
 from bdnet_devices.bench_result import MODEL
 from bdnet_devices.device import Progress
 from bdnet_export.byte_input import read_bytes
-from bdnet_export.file_input import Size, file_input
+from bdnet_export.file_input import file_input
 from bdnet_export.images import ImageSet, load_images, random_images
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import fixed_batch, load_model
 from bdnet_export.twins import float_twin, int8_twin, lite_twin
 from bdnet_runtime.benchmark import BenchmarkOptions
 from bdnet_runtime.lite import SUFFIX as LITE_SUFFIX
+from bdnet_runtime.model_input import Size
 
 FP32, INT8, TFLITE, NO_LIBRARY = "fp32", "int8", "tflite", "no-library"
 TWINS = (FP32, INT8, TFLITE)

@@ -22,7 +22,7 @@ class DeviceRun:
 
     def __init__(self, device: Device, path: Path, metadata: ModelMetadata) -> None:
         self.device, self.label = device.name, f"on {device.name}"
-        self.tally = Tally()
+        self.tally = Tally(metadata.logit_rule)
         self._device, self._path, self._metadata = device, path, metadata
         self._parts: list[tuple[Images, Array, Array]] = []
 
@@ -33,11 +33,14 @@ class DeviceRun:
     def checks(self) -> list[Check]:
         """Compares there. Features and logits, each with its verdict."""
         images, features, logits = (np.concatenate(a) for a in zip(*self._parts, strict=True))
-        reference = Reference(images, logits, {self._metadata.features: features})
+        reference = Reference(
+            images, logits, {self._metadata.features: features}, self._metadata.logit_rule
+        )
         found = verify_on_device(self._device, self._path, reference, VerifyOptions())
         self.tally.compared, self.tally.different = found["values"], found["different"]
         self.tally.failing_image = found["failing_image"]
         self.tally.worst_logit = found["logits"]["worst"]
+        self.tally.other_class = found["logits"]["other_class"]
         self.tally.wrong_logits = found["logits"]["wrong_images"]
         self.tally.top1 = found["top1"]
         return tally_checks(self.tally, self.label)
@@ -62,5 +65,5 @@ class DeviceRun:
         read = self._metadata.network_input(image)
         values, logits = layer_outputs(deployed, self._metadata.layers, read)
         first = {layer: value[:1] for layer, value in values.items()}
-        reference = Reference(image[:1], logits[:1], first)
+        reference = Reference(image[:1], logits[:1], first, self._metadata.logit_rule)
         return verify_on_device(self._device, self._path, reference, VerifyOptions())

@@ -22,6 +22,7 @@ from bdnet import DeployedNet, InputError, Preprocessing, is_network
 from bdnet_export import fusion
 from bdnet_export.byte_input import read_bytes, require_byte_preprocessing
 from bdnet_export.export_result import ExportResult
+from bdnet_export.int8_linear import constants_of, digest_with_int8, quantise_linears
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import layers_in_file
 from bdnet_export.module_export import export_module
@@ -48,6 +49,8 @@ def export(
     fuse: bool = True,
     preprocessing: Preprocessing | None = None,
     as_bytes: bool = False,
+    dynamic_size: bool = False,
+    int8_classifier: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Writes ``model`` as an ONNX file.
@@ -62,7 +65,7 @@ def export(
     Args:
         model: a trained network; left as it is.
         input_shape: (C, H, W) of the image; of a module with several inputs one shape each, all
-            without the batch.
+            without the batch. Of an example, where the size is dynamic.
         dynamic_batch: leaves the batch open; otherwise it is ``batch``. Several images go through
             the binary body one by one (`bdnet_export.per_image`).
         opset: of the standard operators, 18 to 23.
@@ -71,12 +74,14 @@ def export(
             same bits; without it every unit's output is a value of the file.
         preprocessing: noted in the metadata.
         as_bytes: the input is uint8 [N, H, W, C], and the preprocessing is inside the file.
+        dynamic_size: leaves height and width open.
+        int8_classifier: large Linear layers behind the last sign have int8 weights.
         progress: called with a few words at the beginning of each stage.
 
     Raises:
         InputError: the model has no deployment form, the shape does not fit it, the opset is not
-            supported, bytes have no preprocessing or one that does not fit, or the path cannot be
-            written.
+            supported, bytes have no preprocessing or one that does not fit, a network of one size
+            is to read any, or the path cannot be written.
     """
     started = time.perf_counter()
     tell = progress or (lambda stage: None)
@@ -91,11 +96,7 @@ def export(
         raise InputError(f"the batch is {batch}; expected a positive number")
     shapes = _shapes(input_shape)
     if not is_network(model):
-        if as_bytes:
-            raise InputError(
-                f"{type(model).__name__} is no plain BDNet, and only those read image bytes; leave "
-                "--input out and normalise outside, or put the normalisation into the module"
-            )
+        _require_plain(model, as_bytes, int8_classifier)
         return export_module(
             model,
             path,
@@ -105,6 +106,7 @@ def export(
             fallback=fallback,
             fuse=fuse,
             preprocessing=preprocessing,
+            dynamic_size=dynamic_size,
             progress=tell,
         )
     image_shape = shapes[0]
@@ -120,22 +122,30 @@ def export(
     tell("tracing with torch.export and torch.onnx")
     example = torch.zeros(2 if dynamic_batch else batch, *image_shape)
     traced = trace(
-        deployed, [example], opset, ["image"], ["logits"], dynamic_batch=dynamic_batch
+        deployed,
+        [example],
+        opset,
+        ["image"],
+        ["logits"],
+        dynamic_batch=dynamic_batch,
+        dynamic_size=dynamic_size,
     ).model
     tell("naming, fusing, attaching operator bodies, checking")
     fused = _prepare(traced, deployed, fuse)
     proto = to_proto(traced, type(model).__name__, opset, fallback)
     if as_bytes and preprocessing is not None:
         read_bytes(proto, proto.graph.input[0].name, preprocessing)
+    int8 = quantise_linears(proto) if int8_classifier else ()
     if dynamic_batch or batch > 1:
         run_image_by_image(proto, deployed.layers()[-1])
     metadata = ModelMetadata(
         bdnet.__version__,
         {"model": type(model).__name__, "config": model.config},
-        deployed.digest(),
+        digest_with_int8(constants_of(deployed), int8),
         layers_in_file(proto, deployed.layers()),
         preprocessing,
         as_bytes,
+        int8,
     )
     onnx.helper.set_model_props(proto, metadata.to_properties())
     onnx.checker.check_model(proto, full_check=True)
@@ -150,6 +160,18 @@ def export(
         fallback,
         opset,
     )
+
+
+def _require_plain(model: nn.Module, as_bytes: bool, int8_classifier: bool) -> None:
+    for given, option, instead in (
+        (as_bytes, "--input uint8", "normalise outside"),
+        (int8_classifier, "--classifier int8", "quantise its float layers yourself"),
+    ):
+        if given:
+            raise InputError(
+                f"{type(model).__name__} is no plain bdnet.BDNet, and {option} is for one alone; "
+                f"leave it out and {instead}"
+            )
 
 
 def _shapes(input_shape: Sequence[int] | Sequence[Sequence[int]]) -> list[InputShape]:

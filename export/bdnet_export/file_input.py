@@ -10,10 +10,8 @@ import onnx
 
 from bdnet import InputError, Preprocessing
 from bdnet_export.images import ImageSet, ImageShape, load_images, random_images
+from bdnet_runtime.model_input import Size
 from bdnet_runtime.verification import Images
-
-Size = tuple[int, int]
-"""Height and width."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,13 @@ class FileInput:
         size = (self.height, self.width)
         lengths = (*size, self.channels) if self.as_bytes else (self.channels, *size)
         return all(a in (None, b) for a, b in zip(lengths, images.shape[1:], strict=True))
+
+    def size_note(self, images: Images) -> str | None:
+        """Where the file reads any size: which one these images, which it takes, have."""
+        if not self.any_size:
+            return None
+        height, width = images.shape[1:3] if self.as_bytes else images.shape[2:]
+        return f"the file reads images of any size; these are {height} x {width}"
 
     def random(self, count: int, size: Size | None = None) -> ImageSet:
         """Noise that the file reads: `random_images`."""

@@ -16,10 +16,13 @@ import bdnet_export.schemas  # noqa: F401  shape inference needs the operators' 
 import bdnet_runtime
 from bdnet import InputError
 from bdnet.count import BINARY_OPS_PER_FLOP
+from bdnet_export.dynamic_size import at_size
+from bdnet_export.file_input import file_input
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
 from bdnet_export.opset import DOMAIN, SeparableBlock
 from bdnet_export.per_image import constants, image_loop, loop_body, nodes
+from bdnet_runtime.model_input import Size
 
 Shape = tuple[int | str | None, ...]
 Weights = Sequence[tuple[int, ...]]
@@ -30,7 +33,8 @@ class Layer:
     """A custom operator, or a standard one that multiplies by weights.
 
     Args:
-        packed_bytes, float_bytes: of its packed weights, and of its other constants.
+        packed_bytes, int8_bytes, float_bytes: of its packed weights, of its int8 weights, and of
+            its other constants.
         binary_ops, flops: multiply-adds of one image; a ternary convolution counts as two binary
             ones. None where a length is not known.
         where: what runs it: our kernel, its body in standard operators, or ONNX Runtime itself.
@@ -41,6 +45,7 @@ class Layer:
     input_shape: Shape
     output_shape: Shape
     packed_bytes: int
+    int8_bytes: int
     float_bytes: int
     binary_ops: int | None
     flops: int | None
@@ -68,23 +73,39 @@ class Inspection:
     operators: dict[str, int]
     layers: list[Layer]
     packed_bytes: int
+    int8_bytes: int
     float_bytes: int
     ops: float | None
+
+    @property
+    def any_size(self) -> bool:
+        """The file reads images of any size, and none was given: operations are not counted."""
+        return self.ops is None and any(
+            isinstance(length, str) for shape in self.inputs.values() for length in shape[1:]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {"schema": 1, **asdict(self)}
 
 
-def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
+def inspect(onnx_path: str | os.PathLike[str], size: Size | None = None) -> Inspection:
     """Reads an exported file.
 
+    Args:
+        size: height and width of the images, where the file leaves them open; without it the
+            lengths that depend on them are open too, and operations are not counted.
+
     Raises:
-        InputError: not an ONNX model, or not one of ours.
+        InputError: not an ONNX model, or not one of ours, or the file reads another size.
     """
     path = Path(onnx_path)
     model = load_model(path)
     metadata = read_metadata(model, path)
+    read = file_input(model, path)
+    if size is not None:
+        read.image_shape(size)
+        model = at_size(model, size)
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     except onnx.shape_inference.InferenceError as error:
@@ -97,10 +118,10 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
     layers = [
         _layer(node, shapes, tensors, _where(node, bodies, isa))
         for node in nodes(inferred)
-        if node.domain == DOMAIN or node.op_type in ("Gemm", "MatMul", "Conv")
+        if node.domain == DOMAIN or node.op_type in ("Gemm", "MatMul", "MatMulInteger", "Conv")
     ]
-    packed = sum(_bytes(t) for t in tensors.values() if t.data_type == onnx.TensorProto.UINT8)
     total = sum(_bytes(t) for t in tensors.values())
+    packed, int8 = sum(one.packed_bytes for one in layers), sum(one.int8_bytes for one in layers)
     ops = [
         None
         if layer.binary_ops is None or layer.flops is None
@@ -127,7 +148,8 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
         ),
         layers=layers,
         packed_bytes=packed,
-        float_bytes=total - packed,
+        int8_bytes=int8,
+        float_bytes=total - packed - int8,
         ops=None if None in ops else math.fsum(x for x in ops if x is not None),
     )
 
@@ -216,6 +238,7 @@ _WORK: dict[str, Callable[[onnx.NodeProto, Weights, int], int | None]] = {
     "Conv": _conv_work,
     "Gemm": _matmul_work,
     "MatMul": _matmul_work,
+    "MatMulInteger": _matmul_work,
 }
 """Multiply-adds of one image, from the shapes of the constants (none: not a constant) by their
 place among the inputs, and the number of values of the output."""
@@ -230,7 +253,8 @@ def _layer(
     where: str,
 ) -> Layer:
     own = [constants[name] for name in node.input if name in constants]
-    packed = sum(_bytes(t) for t in own if t.data_type == onnx.TensorProto.UINT8)
+    of_bytes = sum(_bytes(t) for t in own if t.data_type == onnx.TensorProto.UINT8)
+    packed, int8 = (of_bytes, 0) if node.domain == DOMAIN else (0, of_bytes)
     output = shapes.get(node.output[0], ())
     work: int | None = 0
     if node.op_type in _WORK:
@@ -245,7 +269,8 @@ def _layer(
         input_shape=shapes.get(node.input[0], ()),
         output_shape=output,
         packed_bytes=packed,
-        float_bytes=sum(_bytes(t) for t in own) - packed,
+        int8_bytes=int8,
+        float_bytes=sum(_bytes(t) for t in own) - of_bytes,
         binary_ops=work if binary else 0,
         flops=0 if binary else work,
         where=where,

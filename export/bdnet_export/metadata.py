@@ -12,6 +12,7 @@ import onnx
 
 from bdnet import InputError
 from bdnet.preprocessing import Preprocessing
+from bdnet_runtime.verification import FLOAT_LOGITS, INT8_LOGITS, LogitRule
 
 FORMAT = 1
 _PREFIX = "bdnet."
@@ -33,6 +34,7 @@ class ModelMetadata:
         preprocessing: from image bytes to the network's input, where the checkpoint knows it.
         as_bytes: the file reads image bytes, uint8 [N, H, W, C], and has the preprocessing inside;
             otherwise the network's input, float32 [N, C, H, W].
+        int8: names of the weights of Linear layers that are int8.
     """
 
     version: str
@@ -41,6 +43,7 @@ class ModelMetadata:
     layers: tuple[str, ...]
     preprocessing: Preprocessing | None = None
     as_bytes: bool = False
+    int8: tuple[str, ...] = ()
 
     @property
     def is_module(self) -> bool:
@@ -51,6 +54,11 @@ class ModelMetadata:
     def features(self) -> str:
         """The value that leaves the body."""
         return self.layers[-1]
+
+    @property
+    def logit_rule(self) -> LogitRule:
+        """How far the file's logits may be from those of the network in float."""
+        return INT8_LOGITS if self.int8 else FLOAT_LOGITS
 
     def network_input(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """What the network reads where the file reads ``images``: preprocessed outside."""
@@ -69,6 +77,8 @@ class ModelMetadata:
             "layers": json.dumps(self.layers),
             "input": json.dumps(_BYTES if self.as_bytes else _FLOATS, sort_keys=True),
         }
+        if self.int8:
+            properties["int8"] = json.dumps(self.int8)
         if self.preprocessing is not None:
             properties["preprocessing"] = json.dumps(self.preprocessing.to_dict(), sort_keys=True)
         return {_PREFIX + key: value for key, value in properties.items()}
@@ -109,6 +119,7 @@ def read_metadata(model: onnx.ModelProto, path: object) -> ModelMetadata:
             layers,
             None if preprocessing is None else Preprocessing.from_dict(json.loads(preprocessing)),
             read == _BYTES,
+            tuple(str(name) for name in json.loads(properties.get(_PREFIX + "int8", "[]"))),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(

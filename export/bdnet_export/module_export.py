@@ -29,12 +29,15 @@ def export_module(
     fallback: bool,
     fuse: bool,
     preprocessing: Preprocessing | None,
+    dynamic_size: bool,
     progress: Callable[[str], None],
 ) -> ExportResult:
     """Writes a module as an ONNX file; arguments as `bdnet_export.export`, which calls it."""
     started = time.perf_counter()
     progress("folding constants, packing weights, tracing with torch.export and torch.onnx")
-    graph = build_graph(model, input_shapes, batch=batch, opset=opset, fuse=fuse)
+    graph = build_graph(
+        model, input_shapes, batch=batch, opset=opset, fuse=fuse, dynamic_size=dynamic_size
+    )
     progress("attaching operator bodies, checking")
     strip(graph.model)
     proto = to_proto(graph.model, type(model).__name__, opset, fallback)

@@ -55,12 +55,14 @@ def build_graph(
     batch: int | None,
     opset: int,
     fuse: bool,
+    dynamic_size: bool = False,
 ) -> ModuleGraph:
     """Deploys and traces ``model``.
 
     Args:
         input_shapes: of each input, without the batch.
         batch: None leaves it open.
+        dynamic_size: leaves height and width of every image open.
 
     Raises:
         InputError: as `tracing.trace`, or a layer of ours has no deployment form, or there is none.
@@ -75,7 +77,15 @@ def build_graph(
     names = _input_names(model, len(input_shapes))
     # torch.export takes an example batch of 1 for a constant, so a dynamic batch is shown as 2.
     examples = [torch.zeros(2 if batch is None else batch, *shape) for shape in input_shapes]
-    traced = trace(network, examples, opset, names, None, dynamic_batch=batch is None)
+    traced = trace(
+        network,
+        examples,
+        opset,
+        names,
+        None,
+        dynamic_batch=batch is None,
+        dynamic_size=dynamic_size,
+    )
     graph = traced.model.graph
     for value in _values(graph):
         if value.name is not None:

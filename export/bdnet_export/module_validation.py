@@ -21,6 +21,7 @@ from torch import nn
 
 import bdnet_runtime
 from bdnet import InputError
+from bdnet_export.dynamic_size import reads_any_size
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import file_digest, fixed_batch, load_model
 from bdnet_export.module_graph import ModuleGraph, Origin, build_graph
@@ -65,7 +66,9 @@ def validate_module(
     opset = next(entry.version for entry in proto.opset_import if not entry.domain)
     shapes = [tuple(array.shape[1:]) for array in inputs]
     fused = bool(metadata.network.get("fused"))
-    traced = build_graph(model, shapes, batch=fixed, opset=opset, fuse=fused)
+    traced = build_graph(
+        model, shapes, batch=fixed, opset=opset, fuse=fused, dynamic_size=reads_any_size(proto)
+    )
     report = ValidationReport(str(path), description, len(inputs[0]))
     report.checks += _check_constants(proto, metadata, traced)
     _require_traced(proto, path, metadata.layers, traced.origins)
@@ -189,12 +192,20 @@ class _Way:
 
 
 def _require_inputs(proto: onnx.ModelProto, path: Path, inputs: Sequence[Array]) -> None:
+    # A name stands for a size that the file leaves open.
     shapes = [
-        [dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]]
+        [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]]
         for value in proto.graph.input
     ]
     given = [list(array.shape[1:]) for array in inputs]
-    if given != shapes:
+    fits = len(given) == len(shapes) and all(
+        len(sizes) == len(shape)
+        and all(
+            isinstance(want, str) or want == size for want, size in zip(shape, sizes, strict=True)
+        )
+        for shape, sizes in zip(shapes, given, strict=True)
+    )
+    if not fits:
         names = ", ".join(
             f"{value.name} [N, {', '.join(map(str, shape))}]"
             for value, shape in zip(proto.graph.input, shapes, strict=True)

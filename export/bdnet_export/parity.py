@@ -17,9 +17,10 @@ from bdnet import BDNet, InputError, is_network
 from bdnet_devices import Device
 from bdnet_devices.device import Progress
 from bdnet_export.comparison import layer_outputs
-from bdnet_export.file_input import Size, file_input
+from bdnet_export.file_input import file_input
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import fixed_batch, load_model, with_outputs
+from bdnet_runtime.model_input import Size
 from bdnet_runtime.verification import Images, Reference, fill_batch
 from bdnet_runtime.verify import VerifyOptions
 
@@ -84,7 +85,8 @@ def pytorch_reference(
         for begin in range(0, len(images), AT_A_TIME)
     ]
     outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in values}
-    return Reference(images, np.concatenate([logits for _, logits in parts]), outputs)
+    logits = np.concatenate([logits for _, logits in parts])
+    return Reference(images, logits, outputs, metadata.logit_rule)
 
 
 def standard_reference(path: Path, images: Images) -> Reference:
@@ -101,7 +103,8 @@ def standard_reference(path: Path, images: Images) -> Reference:
             f"{path} has no operator bodies (--no-fallback) to compare the device with; give the "
             "trained network with --source"
         )
-    features = read_metadata(proto, path).features
+    metadata = read_metadata(proto, path)
+    features = metadata.features
     session = bdnet_runtime.create_session(
         with_outputs(proto, [features]), use_library=False, name=str(path)
     )
@@ -114,7 +117,7 @@ def standard_reference(path: Path, images: Images) -> Reference:
         results = session.run(names, {proto.graph.input[0].name: fill_batch(part, fixed)})
         parts.append([np.asarray(result)[: len(part)] for result in results])
     logits, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Reference(images, logits, {features: values})
+    return Reference(images, logits, {features: values}, metadata.logit_rule)
 
 
 def bench_reference(

@@ -56,6 +56,8 @@ class ValidationReport:
         max_logit_error: largest |difference| of a logit over max |logit| of its image.
         accuracy_pytorch, accuracy_onnx: share of images classified right by the trained network
             and by the file (with the library), where labels are known.
+        classifier_agreement: share of images on which the file's int8 classifier, with the library,
+            has the top class of the float one; None where the classifier is float.
         sign_agreement, top1_agreement: trained network against deployment form, 0 to 1.
         layers: of each way of running the file, where they were asked for.
         device_errors: by the name of a device on which the file could not be run: why.
@@ -72,6 +74,7 @@ class ValidationReport:
     max_logit_error: float = 0.0
     accuracy_pytorch: float | None = None
     accuracy_onnx: float | None = None
+    classifier_agreement: float | None = None
     sign_agreement: float = 1.0
     top1_agreement: float = 1.0
     layers: list[LayerComparison] = field(default_factory=list)

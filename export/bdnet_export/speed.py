@@ -43,8 +43,8 @@ class SpeedQuestion:
             "no-library" (the model's operators by their bodies), the name of kernels of the
             library such as "reference", and paths of ``.onnx`` and ``.tflite`` files.
         settings: threads and batches in which everyone is measured.
-        options: the rest of how: warm-up, seconds of everyone over all rounds, and whether the
-            model is run with the library.
+        options: the rest of how: warm-up, seconds of everyone over all rounds, the size of images
+            where the model leaves it open, and whether the model is run with the library.
         rounds: turns of everyone.
         images: what the int8 twin is calibrated on, as `load_images` reads it; by default noise.
         twins_folder: where the twins are written and stay; by default they do not stay.
@@ -205,7 +205,9 @@ def contest(question: SpeedQuestion, progress: Progress | None = None) -> Iterat
         if set(TWINS).intersection(against):
             images = None if question.images is None else Path(question.images)
             batches = [setting.batch for setting in settings]
-            calibration = write_twins(path, folder, against, batches, images, tell)
+            calibration = write_twins(
+                path, folder, against, batches, images, tell, question.options.size
+            )
         contestants = tuple(
             (name, setting, contestant(name, path, folder, way))
             for name in dict.fromkeys((MODEL, *against))

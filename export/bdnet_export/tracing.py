@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bdnet import InputError
+from bdnet_export.dynamic_size import open_lengths, require_any_size
 from bdnet_export.translation import translation_table
 
 
@@ -66,20 +67,21 @@ def trace(
     output_names: Sequence[str] | None,
     *,
     dynamic_batch: bool,
+    dynamic_size: bool = False,
 ) -> torch.onnx.ONNXProgram:
     """Traces ``network`` on ``examples``; nothing is optimised, so values keep their names.
 
     Args:
         examples: one tensor an input; where the batch is dynamic, of 2 images, since torch.export
             takes an example batch of 1 for a constant.
+        dynamic_size: height and width of every image, [N, C, H, W], are open.
         output_names: None for torch.onnx's own.
 
     Raises:
         InputError: the network cannot be traced or holds what has no operator: which module, what,
             and what to do.
     """
-    batch = torch.export.Dim("batch")
-    dynamic = tuple({0: batch} for _ in examples) if dynamic_batch else None
+    lengths = open_lengths(examples, batch=dynamic_batch, size=dynamic_size)
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -90,7 +92,7 @@ def trace(
                 optimize=False,
                 opset_version=opset,
                 custom_translation_table=translation_table(),
-                dynamic_shapes=dynamic,
+                dynamic_shapes=lengths,
                 input_names=list(input_names),
                 output_names=None if output_names is None else list(output_names),
                 verbose=False,
@@ -109,6 +111,8 @@ def trace(
             "forward reshapes to lengths that are written out; write it for any batch, or export "
             "with --batch N"
         )
+    if dynamic_size and program.exported_program is not None:
+        require_any_size(program.exported_program, type(network).__name__)
     return program
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -30,6 +31,7 @@ from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
 from bdnet_export.device_run import DeviceRun
 from bdnet_export.file_input import file_input
 from bdnet_export.images import ImageSet
+from bdnet_export.int8_linear import constants_of, digest_with_int8
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
     file_digest,
@@ -41,7 +43,7 @@ from bdnet_export.model_file import (
 from bdnet_export.module_validation import validate_module
 from bdnet_export.parity import pytorch_reference
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.verification import Images, Reference, Tally, fill_batch
+from bdnet_runtime.verification import Array, Images, Reference, Tally, fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -80,7 +82,7 @@ def validate(
         return validate_module(
             path,
             model,
-            [np.asarray(image_set.images, np.float32)],
+            [cast("Array", image_set.images)],  # bytes are refused there
             description=image_set.description,
             layers=layers,
             progress=progress,
@@ -127,6 +129,8 @@ def validate(
         report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
+    if metadata.int8:
+        report.classifier_agreement = 1 - here[0].tally.other_class / total
     if image_set.labels is not None:
         report.accuracy_pytorch = float(np.mean(np.array(trained.top1) == image_set.labels))
         report.accuracy_onnx = float(np.mean(np.array(here[0].tally.top1) == image_set.labels))
@@ -257,7 +261,10 @@ def _check_constants(
 ) -> list[Check]:
     found = file_digest(proto)
     unchanged = found == metadata.constants_sha256
-    same = found == deployed.digest()
+    expected = digest_with_int8(constants_of(deployed), metadata.int8)
+    same, form = found == expected, "the deployment form"
+    if metadata.int8:
+        form += " with its classifier in int8"
     return [
         Check(
             "file unchanged since export",
@@ -270,10 +277,9 @@ def _check_constants(
             same,
             f"digest {found[:12]} in the file"
             + (
-                " and in the deployment form"
+                f" and in {form}"
                 if same
-                else f", {deployed.digest()[:12]} in the deployment form: another checkpoint, "
-                "or a changed file"
+                else f", {expected[:12]} in {form}: another checkpoint, or a changed file"
             ),
         ),
     ]

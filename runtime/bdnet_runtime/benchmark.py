@@ -54,6 +54,7 @@ from bdnet_runtime.host import describe_host
 from bdnet_runtime.info import info, versions
 from bdnet_runtime.latency import summarise
 from bdnet_runtime.memory import peak_bytes, resident_bytes
+from bdnet_runtime.model_input import Size
 from bdnet_runtime.module_command import module_command
 from bdnet_runtime.profile import read_profile
 from bdnet_runtime.sampling import milliseconds_since, samples_of_turns, take_samples
@@ -62,7 +63,7 @@ from bdnet_runtime.turn_input import read_turns
 
 SCHEMA = 2
 MAX_PROFILED_RUNS = 200  # a run leaves hundreds of events, and ONNX Runtime keeps a million
-MAX_BATCH = 65536
+MAX_BATCH = MAX_SIDE = 65536
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class BenchmarkOptions:
         batch: images a run; by default what the file fixes, otherwise 1.
         isa: which of bdnet's kernels; by default what ``BDNET_ISA`` says, otherwise the best.
         profile: time each layer as well, over at most 200 runs; they become slower by it.
+        size: height and width of the images, where the file leaves them open.
 
     Raises:
         InputError: a value out of range.
@@ -90,6 +92,7 @@ class BenchmarkOptions:
     batch: int | None = None
     isa: str | None = None
     profile: bool = False
+    size: Size | None = None
 
     def __post_init__(self) -> None:
         require_threads(self.threads)
@@ -97,6 +100,8 @@ class BenchmarkOptions:
             raise InputError(f"batch is {self.batch}; expected 1 to {MAX_BATCH} images")
         if self.isa is not None and not self.use_library:
             raise InputError(f"isa is {self.isa!r}, but bdnet's kernels are not used; leave it out")
+        if self.size is not None and not all(1 <= side <= MAX_SIDE for side in self.size):
+            raise InputError(f"size is {self.size}; expected two sides of 1 to {MAX_SIDE}")
         if self.warmup < 0:
             raise InputError(f"warmup is {self.warmup}; expected 0 or more runs")
         if not (math.isfinite(self.seconds) and self.seconds > 0):
@@ -114,6 +119,7 @@ class BenchmarkOptions:
             *("--seconds", str(self.seconds)),
             *(() if self.use_library else ("--no-library",)),
             *(() if self.batch is None else ("--batch", str(self.batch))),
+            *(() if self.size is None else ("--size", ",".join(map(str, self.size)))),
             *(() if self.isa is None else ("--isa", self.isa)),
             *(("--profile",) if self.profile else ()),
             *(("--turns",) if turns else ()),
@@ -144,7 +150,7 @@ def benchmark(
         imports_bytes = resident_bytes()
         progress("loading the model", 0.0)
         begin = time.perf_counter_ns()
-        loaded = engine.load(model, options.threads, options.batch)
+        loaded = engine.load(model, options.threads, options.batch, options.size)
         load_ms = milliseconds_since(begin)
 
         progress("first run", 0.0)
@@ -237,6 +243,11 @@ def _describe_file(path: Path) -> dict[str, Any]:
     return {"path": str(path), "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
+def _size(text: str) -> Size:
+    height, width = (int(side) for side in text.split(","))
+    return height, width
+
+
 def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, bool]:
     parser = Parser(
         prog="python -m bdnet_runtime.benchmark",
@@ -255,6 +266,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, boo
         help="run the standard operators in the file instead of bdnet's kernels",
     )
     add("--batch", type=int, default=default.batch, help="images a run (the file's, or 1)")
+    add("--size", metavar="H,W", type=_size, help="of the images, where the file leaves it open")
     add("--isa", metavar="NAME", help="which of bdnet's kernels (the best)")
     add("--profile", action="store_true", help="time each layer")
     add("--turns", action="store_true", help="measure when standard input says so")
@@ -269,6 +281,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Path, BenchmarkOptions, boo
         given.batch,
         given.isa,
         given.profile,
+        given.size,
     )
     return given.model, options, given.turns
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from bdnet_runtime.model_input import ModelInput, model_input
+from bdnet_runtime.model_input import ModelInput, Size, model_input
 from bdnet_runtime.session import create_session
 
 SEED = 0  # of the values that a model is fed
@@ -36,23 +36,24 @@ class Engine:
 
     Args:
         name, version: of its package.
-        load: from the file, threads and images a run (None: what the file fixes, otherwise 1) to
-            the model. Raises `InputError` where it cannot be loaded or fed.
+        load: from the file, threads, images a run (None: what the file fixes, otherwise 1) and
+            their size (None: what the file fixes) to the model. Raises `InputError` where it
+            cannot be loaded or fed.
         use_library: bdnet's kernels are used.
     """
 
     name: str
     version: str
-    load: Callable[[Path, int, int | None], LoadedModel]
+    load: Callable[[Path, int, int | None, Size | None], LoadedModel]
     use_library: bool = False
 
 
 def onnx_runtime(use_library: bool, profile_prefix: str | None = None) -> Engine:
     """ONNX Runtime; see `bdnet_runtime.create_session` for the arguments."""
 
-    def load(path: Path, threads: int, batch: int | None) -> LoadedModel:
+    def load(path: Path, threads: int, batch: int | None, size: Size | None) -> LoadedModel:
         session = create_session(path, threads, use_library, profile_prefix=profile_prefix)
-        fed = model_input(session, batch)
+        fed = model_input(session, batch, size)
         run = partial(session.run, None, {fed.name: fed.random(SEED)})
         return LoadedModel(fed, run, None if profile_prefix is None else session.end_profiling)
 

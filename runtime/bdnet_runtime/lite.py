@@ -16,7 +16,7 @@ import numpy as np
 
 from bdnet_runtime.engine import SEED, Engine, LoadedModel
 from bdnet_runtime.errors import InputError
-from bdnet_runtime.model_input import fit_batch
+from bdnet_runtime.model_input import Size, fit_input
 from bdnet_runtime.session import reason, require_threads
 
 SUFFIX = ".tflite"
@@ -56,7 +56,9 @@ def _interpreter() -> tuple[str, Any]:
         ) from None
 
 
-def _load(interpreter: Any, path: Path, threads: int, batch: int | None) -> LoadedModel:
+def _load(
+    interpreter: Any, path: Path, threads: int, batch: int | None, size: Size | None
+) -> LoadedModel:
     require_threads(threads)
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "does not exist"
@@ -72,7 +74,7 @@ def _load(interpreter: Any, path: Path, threads: int, batch: int | None) -> Load
     (value,) = inputs
     # -1 is a dynamic dimension.
     shape = [None if size < 0 else int(size) for size in value["shape_signature"]]
-    fed = fit_batch(value["name"], shape, batch)
+    fed = fit_input(value["name"], shape, batch, size)
     try:
         loaded.resize_tensor_input(value["index"], fed.shape)
         loaded.allocate_tensors()

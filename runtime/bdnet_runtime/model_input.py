@@ -11,6 +11,9 @@ import onnxruntime as ort
 
 from bdnet_runtime.errors import InputError
 
+Size = tuple[int, int]
+"""Height and width of an image."""
+
 _TYPES = ("tensor(float)", "tensor(uint8)")
 
 
@@ -45,15 +48,17 @@ class ModelInput:
         return generator.standard_normal(self.shape, dtype=np.float32)
 
 
-def model_input(session: ort.InferenceSession, batch: int | None = None) -> ModelInput:
-    """The input of a model of images: one tensor of float32 or uint8, whose batch may be dynamic.
+def model_input(
+    session: ort.InferenceSession, batch: int | None = None, size: Size | None = None
+) -> ModelInput:
+    """The input of a model of images: one tensor of float32 or uint8, batch and size maybe dynamic.
 
     Args:
         batch: images a run; without it what the file fixes, otherwise 1.
+        size: height and width of the images, for what the file leaves open.
 
     Raises:
-        InputError: the model has another number of inputs, type, or dynamic dimension, or fixes
-            another batch.
+        InputError: the model has another number of inputs, or type, or `fit_input` fails.
     """
     inputs = session.get_inputs()
     if len(inputs) != 1:
@@ -65,37 +70,60 @@ def model_input(session: ort.InferenceSession, batch: int | None = None) -> Mode
             f"the input {value.name!r} is a {value.type}; expected a {' or a '.join(_TYPES)}"
         )
     # ONNX Runtime gives a dynamic dimension as its name, or None where it has no name.
-    return fit_batch(value.name, value.shape, batch, as_bytes=value.type == _TYPES[1])
+    return fit_input(value.name, value.shape, batch, size, as_bytes=value.type == _TYPES[1])
 
 
-def fit_batch(
+def fit_input(
     name: str,
     shape: Sequence[int | str | None],
     batch: int | None,
+    size: Size | None,
     *,
     as_bytes: bool = False,
 ) -> ModelInput:
-    """The input ``name`` of a file, for a batch.
+    """The input ``name`` of a file, for a batch and a size.
 
     Args:
         shape: as in the file; a dynamic dimension is no number.
         batch: images a run; without it what the file fixes, otherwise 1.
+        size: height and width, for what the file leaves open.
 
     Raises:
-        InputError: another dimension than the batch is dynamic, or the file fixes another batch.
+        InputError: the size is open and not given, something else than batch and size is open, or
+            the file fixes another batch or size.
     """
-    dynamic = [not isinstance(size, int) for size in shape]
-    if any(dynamic[1:]):
+    first, *rest = [length if isinstance(length, int) else None for length in shape] or [None]
+    fixed = [length for length in _with_size(name, rest, size) if length is not None]
+    if len(fixed) < len(rest):
         raise InputError(
-            f"the input {name!r} has shape {list(shape)}; only the first dimension, the batch, may "
-            "be dynamic, so export the model with a fixed image size"
+            f"the input {name!r} has shape {list(shape)}; only the batch and the height and width "
+            "of an image may be dynamic"
         )
-    fixed = [size for size in shape if isinstance(size, int)]
-    if dynamic and dynamic[0]:
-        return ModelInput(name, (batch or 1, *fixed), as_bytes)
-    if batch is not None and fixed and batch != fixed[0]:
+    if batch is not None and first not in (None, batch):
         raise InputError(
-            f"the batch is {batch}, but the model always reads {fixed[0]}; leave the batch out, or "
+            f"the batch is {batch}, but the model always reads {first}; leave the batch out, or "
             "export the model with a dynamic one"
         )
-    return ModelInput(name, tuple(fixed), as_bytes)
+    return ModelInput(name, (first or batch or 1, *fixed) if shape else (), as_bytes)
+
+
+def _with_size(name: str, lengths: list[int | None], size: Size | None) -> list[int | None]:
+    """``lengths``, of all but the batch, with those of the size filled in."""
+    channels_known = len(lengths) == 3 and (lengths[0] is not None or lengths[2] is not None)
+    if size is None:
+        if channels_known and None in lengths:
+            raise InputError(
+                f"the input {name!r} is an image of any size; say which, for example --size 224,224"
+            )
+        return lengths
+    # Height and width stand behind the channels, or before them.
+    for channels, sides in ((0, slice(1, 3)), (2, slice(0, 2))):
+        if channels_known and lengths[channels] is not None:
+            wanted = zip(lengths[sides], size, strict=True)
+            if all(length in (None, side) for length, side in wanted):
+                return [*lengths[: sides.start], *size, *lengths[sides.stop :]]
+    shown = " x ".join(str(length or "any") for length in lengths)
+    raise InputError(
+        f"the size is {size[0]} x {size[1]}, but the input {name!r} is always {shown}; leave the "
+        "size out, or export the model with --dynamic-size"
+    )

@@ -16,13 +16,30 @@ import numpy.typing as npt
 
 from bdnet_runtime.errors import InputError
 
-LOGIT_TOLERANCE = 1e-5
-"""Of the largest logit of the image: for what comes after the last sign."""
+
+@dataclass(frozen=True)
+class LogitRule:
+    """How far what comes after the last sign may be off.
+
+    Args:
+        tolerance: of the largest logit of the image.
+        same_class: the top class must be the same.
+    """
+
+    tolerance: float
+    same_class: bool
+
+
+FLOAT_LOGITS = LogitRule(1e-5, same_class=True)
+INT8_LOGITS = LogitRule(5e-2, same_class=False)
+"""Of a file whose classifier is int8, against the float one: what is rounded to 8 bits is off by a
+hundredth or so. Where two classes are that close, the other one may win."""
 
 Array = npt.NDArray[np.float32]
 Images = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 
 _IMAGES, _LOGITS, _VALUE = "images", "logits", "value:"
+_TOLERANCE, _SAME_CLASS = "logit tolerance", "logit same_class"
 
 
 def differing(expected: Array, got: Array) -> npt.NDArray[np.bool_]:
@@ -36,16 +53,18 @@ class Reference:
 
     Args:
         images: its input, float32 [N, C, H, W] or uint8 [N, H, W, C].
-        logits: its first output, [N, classes], to the tolerance.
+        logits: its first output, [N, classes], to what ``rule`` allows.
         values: further outputs by name, in the order of the network, each [N, ...], to the bit.
     """
 
     images: Images
     logits: Array
     values: dict[str, Array]
+    rule: LogitRule = FLOAT_LOGITS
 
     def save(self, path: Path) -> None:
         arrays: dict[str, Any] = {_IMAGES: self.images, _LOGITS: self.logits}
+        arrays |= {_TOLERANCE: self.rule.tolerance, _SAME_CLASS: self.rule.same_class}
         arrays |= {_VALUE + name: value for name, value in self.values.items()}
         np.savez(path, **arrays)
 
@@ -59,11 +78,13 @@ class Reference:
                     for name in arrays.files
                     if name.startswith(_VALUE)
                 }
-                return cls(arrays[_IMAGES], arrays[_LOGITS], values)
+                rule = LogitRule(float(arrays[_TOLERANCE]), bool(arrays[_SAME_CLASS]))
+                return cls(arrays[_IMAGES], arrays[_LOGITS], values, rule)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"{path} is no reference to compare with ({error}); expected an .npz with "
-                f"{_IMAGES!r}, {_LOGITS!r} and '{_VALUE}NAME' for each value"
+                f"{_IMAGES!r}, {_LOGITS!r}, {_TOLERANCE!r}, {_SAME_CLASS!r} and "
+                f"'{_VALUE}NAME' for each value"
             ) from None
 
     def batches(self, size: int) -> Iterator[tuple[int, Reference]]:
@@ -71,18 +92,20 @@ class Reference:
         for begin in range(0, len(self.images), size):
             part = slice(begin, begin + size)
             values = {name: value[part] for name, value in self.values.items()}
-            yield begin, Reference(self.images[part], self.logits[part], values)
+            yield begin, Reference(self.images[part], self.logits[part], values, self.rule)
 
 
 class Tally:
     """What of a file's results has differed so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, rule: LogitRule = FLOAT_LOGITS) -> None:
+        self.rule = rule
         self.compared = self.different = 0
         self.failing_image: int | None = None
         self.worst_logit = 0.0
         self.top1: list[int] = []
         self.wrong_logits: list[int] = []
+        self.other_class = 0
 
     def add_values(self, begin: int, expected: Array, got: Array) -> None:
         """Of the images from ``begin`` on, values that must be equal."""
@@ -100,7 +123,10 @@ class Tally:
         error = np.abs(got - expected).max(axis=1) / largest
         top1 = got.argmax(axis=1)
         # Written so that a NaN counts as an error.
-        bad = ~(error <= LOGIT_TOLERANCE) | (top1 != expected.argmax(axis=1))
+        bad, other = ~(error <= self.rule.tolerance), top1 != expected.argmax(axis=1)
+        if self.rule.same_class:
+            bad |= other
+        self.other_class += int(other.sum())
         self.wrong_logits += [begin + int(i) for i in np.flatnonzero(bad)]
         self.worst_logit = max(self.worst_logit, float(np.nan_to_num(error, nan=np.inf).max()))
         self.top1 += [int(i) for i in top1]
@@ -115,12 +141,17 @@ class Tally:
     def describe_logits(self) -> str:
         shown = (
             f"largest error {self.worst_logit:.1e} of the largest logit, "
-            f"tolerance {LOGIT_TOLERANCE:.0e}"
+            f"tolerance {self.rule.tolerance:.0e}"
         )
+        if not self.rule.same_class:
+            count = len(self.top1)
+            same = count - self.other_class
+            shown += f"; top class the float classifier's on {same} of {count} images"
         if self.wrong_logits:
+            wrong = " or have another top class" if self.rule.same_class else ""
             shown += (
-                f"; {len(self.wrong_logits)} of {len(self.top1)} images are outside it or have "
-                f"another top class, the first is image {self.wrong_logits[0]}"
+                f"; {len(self.wrong_logits)} of {len(self.top1)} images are outside it{wrong}, "
+                f"the first is image {self.wrong_logits[0]}"
             )
         return shown
 

@@ -8,7 +8,8 @@ Writes JSON lines to standard output, as `bdnet_runtime.benchmark` does; the las
 - ``layers``: in the order of the network, each with ``name``, ``values``, ``different``,
   ``first_image`` and ``first`` (where it differs first, in words), null where it does not
 - ``first_difference``: the first layer that differs, or null; ``failing_image``: its first image
-- ``logits``: ``worst`` (error over the image's largest logit), ``tolerance``, ``wrong_images``
+- ``logits``: ``worst`` (error over the image's largest logit), ``tolerance``, ``wrong_images``,
+  ``other_class`` (how many images have another top class)
 - ``top1``: the class of the largest logit of each image
 - ``threads``, ``use_library``, ``isa``, ``versions``, ``host``: as of a benchmark
 
@@ -32,7 +33,6 @@ from bdnet_runtime.info import info, versions
 from bdnet_runtime.module_command import module_command
 from bdnet_runtime.session import create_session, reason, require_threads
 from bdnet_runtime.verification import (
-    LOGIT_TOLERANCE,
     Reference,
     Tally,
     fill_batch,
@@ -88,7 +88,7 @@ def verify(
         )
     feed = session.get_inputs()[0]
     fixed = feed.shape[0] if isinstance(feed.shape[0], int) else None
-    tally = Tally()
+    tally = Tally(reference.rule)
     got: dict[str, list[Any]] = {name: [] for name in names}
     for begin, part in reference.batches(fixed or BATCH):
         progress("comparing", begin / len(reference.images))
@@ -119,8 +119,9 @@ def verify(
         "failing_image": tally.failing_image,
         "logits": {
             "worst": tally.worst_logit,
-            "tolerance": LOGIT_TOLERANCE,
+            "tolerance": tally.rule.tolerance,
             "wrong_images": tally.wrong_logits,
+            "other_class": tally.other_class,
         },
         "top1": tally.top1,
         "threads": options.threads,

@@ -105,6 +105,12 @@ def test_bytes_are_fed_where_the_model_reads_them(tmp_path: Path) -> None:
     assert result["input"]["fill"] == "uniform distribution, seed 0"
 
 
+def test_an_open_size_is_what_is_asked_for(tmp_path: Path) -> None:
+    path = plain_models.write(plain_models.conv_relu(("N", 3, "H", "W")), tmp_path / "any.onnx")
+    result = result_of(run(path, "--no-library", "--seconds", 0.01, "--size", "7,9"))
+    assert result["input"]["shape"] == [1, 3, 7, 9]
+
+
 def test_in_turns_every_line_is_one(model: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, str(model), "--no-library", "--turns"],
@@ -226,6 +232,11 @@ def _dynamic_size(folder: Path) -> list[object]:
     return [plain_models.write(plain_models.conv_relu(shape), folder / "model.onnx")]
 
 
+def _dynamic_channels(folder: Path) -> list[object]:
+    shape = ("N", "C", "H", "W")
+    return [plain_models.write(plain_models.conv_relu(shape), folder / "model.onnx")]
+
+
 def _integer_input(folder: Path) -> list[object]:
     model = plain_models.conv_relu(data_type=TensorProto.INT32)
     return [plain_models.write(model, folder / "model.onnx")]
@@ -257,7 +268,11 @@ def _option(*arguments: object) -> Any:
     [
         (_missing, "missing.onnx does not exist"),
         (_junk, "junk.onnx is not a model"),
-        (_dynamic_size, "only the first dimension, the batch, may be dynamic"),
+        (_dynamic_size, "the input 'x' is an image of any size; say which, for example --size"),
+        (_dynamic_channels, "only the batch and the height and width of an image may be dynamic"),
+        (_option("--size", "8,9"), "the size is 8 x 9, but the input 'x' is always 3 x 16 x 16"),
+        (_option("--size", "8"), "'8'"),
+        (_option("--size", "0,9"), "size is (0, 9); expected two sides of 1 to 65536"),
         (_integer_input, "is a tensor(int32); expected a tensor(float) or a tensor(uint8)"),
         (_two_inputs, "the model has 2 inputs ('x', 'z'); expected one"),
         (_does_not_run, "the model cannot be run: "),

@@ -82,7 +82,7 @@ def _integers(folder: Path) -> Path:
         (_missing, (), "missing.tflite does not exist; expected a .tflite file"),
         (_junk, (), "junk.tflite is not a model that LiteRT can load: "),
         (_fixed, ("--batch", 3), "the batch is 3, but the model always reads 1"),
-        (_open_size, (), "only the first dimension, the batch, may be dynamic"),
+        (_open_size, (), "is an image of any size; say which, for example --size"),
         (_integers, (), "the inputs of {path} are 'x' int8; expected one of float32"),
         (_fixed, ("--isa", "avx2"), "isa is 'avx2', but {path} does not use bdnet's kernels"),
         (_fixed, ("--profile",), "{path} cannot be profiled: layers are timed in ONNX Runtime"),

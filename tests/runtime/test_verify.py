@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from bdnet_runtime import create_session
-from bdnet_runtime.verification import Reference
+from bdnet_runtime.verification import FLOAT_LOGITS, INT8_LOGITS, Reference
 from bdnet_runtime.verify import VerifyOptions
 from support import plain_models
 from support.result_schemas import load_valid
@@ -56,6 +56,23 @@ def test_equal_is_equal(model: Path, tmp_path: Path) -> None:
     assert (result["event"], result["schema"], result["passed"]) == ("result", 1, True)
     assert (result["different"], result["values"]) == (0, reference.values[name].size)
     assert result["first_difference"] is None
+
+
+def test_logits_go_by_the_rule_of_their_reference(model: Path, tmp_path: Path) -> None:
+    """An int8 classifier may be off by more than a float one, and by that only."""
+    reference = reference_of(model)
+    for factor, rule, passes in (
+        (1.01, FLOAT_LOGITS, False),
+        (1.01, INT8_LOGITS, True),
+        (1.1, INT8_LOGITS, False),
+    ):
+        logits = reference.logits * np.float32(factor)
+        altered = Reference(reference.images, logits, reference.values, rule)
+        status, errors, result = run(model, altered, tmp_path)
+        assert status == 0, errors
+        assert (result["passed"], result["different"]) == (passes, 0)
+        assert result["logits"]["tolerance"] == rule.tolerance
+        assert result["logits"]["other_class"] == 0
 
 
 @pytest.mark.parametrize("image", [0, 5])

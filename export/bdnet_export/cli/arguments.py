@@ -32,6 +32,22 @@ def parse_shape(text: str) -> tuple[int, int, int]:
     return channels, height, width
 
 
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """'224,192' -> (224, 192), height and width."""
+    if text is None:
+        return None
+    try:
+        height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        height = width = 0
+    if not (1 <= height <= MAX_LENGTH and 1 <= width <= MAX_LENGTH):
+        raise typer.BadParameter(
+            f"{text!r} is not a size; expected H,W, for example 224,192, each at most {MAX_LENGTH}",
+            param_hint="'--size'",
+        )
+    return height, width
+
+
 def parse_batch(text: str) -> int | None:
     """'dynamic' -> None, '4' -> 4."""
     if text == "dynamic":
@@ -158,6 +174,16 @@ OutputOption = Annotated[
         help="The file to write.",
         show_default=False,
         callback=_is_writable_onnx,
+    ),
+]
+
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="H,W",
+        help="Height and width of the images, where the file leaves them open.",
+        show_default=False,
     ),
 ]
 

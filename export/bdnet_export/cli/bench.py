@@ -12,9 +12,11 @@ from bdnet_export.cli.arguments import (
     InventoryOption,
     JsonOption,
     ModelArgument,
+    SizeOption,
     WheelOption,
     parse_devices,
     parse_numbers,
+    parse_size,
     typed_command,
 )
 from bdnet_export.cli.bench_output import show_one, show_outcomes
@@ -53,6 +55,7 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    size: SizeOption = None,
     warmup: Annotated[
         int, typer.Option(min=0, metavar="N", help="Runs that are not measured.")
     ] = 10,
@@ -140,6 +143,7 @@ def bench(
     - beside LiteRT: `bdnet-export bench fashion.onnx --against tflite,mine.tflite`
     - what a second thread is worth: `bdnet-export bench fashion.onnx --against fp32 --threads 1,2`
     - what the kernels are worth: `bdnet-export bench fashion.onnx --against no-library,reference`
+    - a file of any size, at one: `bdnet-export bench any.onnx --size 320,240`
     - where the time goes: `bdnet-export bench fashion.onnx --profile`
     - on two boards: `bdnet-export bench fashion.onnx --device pi5,orin --source fashion-mnist`
     - to see it first: `bdnet-export bench fashion.onnx --device pi5 --dry-run`
@@ -165,7 +169,11 @@ def bench(
 
     care = Care(governor, max_temperature, cool_down)
     options = BenchmarkOptions(
-        warmup=warmup, seconds=seconds, use_library=not no_library, profile=profile
+        warmup=warmup,
+        seconds=seconds,
+        use_library=not no_library,
+        profile=profile,
+        size=parse_size(size),
     )
     out = Output(json_file)
     if not several and source is None and device is None and not dry_run:
@@ -196,7 +204,7 @@ def bench(
             if source is not None:
                 progress(f"computing what {source} gives")
                 network = bdnet_export.load_source(source).model
-            question = ParityQuestion(*bench_reference(onnx_file, network))
+            question = ParityQuestion(*bench_reference(onnx_file, network, options.size))
         prepared = files.enter_context(
             contest(
                 bdnet_export.SpeedQuestion(

@@ -33,6 +33,13 @@ def export(
         str,
         typer.Option(metavar="dynamic|N", help="Images a run: any number, or always N."),
     ] = "dynamic",
+    dynamic_size: Annotated[
+        bool,
+        typer.Option(
+            "--dynamic-size",
+            help="Images of any height and width; those of --input-shape are an example.",
+        ),
+    ] = False,
     input_type: InputOption = "float32",
     mean: Annotated[
         str | None,
@@ -47,6 +54,14 @@ def export(
         str | None,
         typer.Option(metavar="S[,S...]", help="As --mean.", show_default=False),
     ] = None,
+    classifier: Annotated[
+        str,
+        typer.Option(
+            metavar="float32|int8",
+            help="Weights of the classifier, and of other large Linear layers behind the last "
+            "sign: int8 makes the file smaller and the logits a little other.",
+        ),
+    ] = "float32",
     opset: Annotated[int, typer.Option(help="Version of the standard ONNX operators.")] = 18,
     no_fallback: Annotated[
         bool,
@@ -74,12 +89,19 @@ def export(
 
     - a shipped model: `bdnet-export export fashion-mnist -o fashion.onnx`
     - a checkpoint, one image a run: `bdnet-export export model.safetensors -o model.onnx --batch 1`
+    - images of any size: `bdnet-export export fashion-mnist -o any.onnx --dynamic-size`
     - image bytes as input: `bdnet-export export fashion-mnist -o bytes.onnx --input uint8`
+    - a third of the bytes: `bdnet-export export m.safetensors -o small.onnx --classifier int8`
     - your own function: `bdnet-export export mine.models:build -o mine.onnx --input-shape 3,64,64`
     """
     given_shape = None if input_shape is None else parse_shape(input_shape)
     fixed_batch = parse_batch(batch)
     as_bytes = parse_input(input_type)
+    if classifier not in ("float32", "int8"):
+        raise typer.BadParameter(
+            f"{classifier!r} is no type of its weights; expected float32 or int8",
+            param_hint="'--classifier'",
+        )
     given_preprocessing = _given_preprocessing(as_bytes, mean, std)
     out = Output(json_file)
     with out.progress() as progress:
@@ -116,6 +138,8 @@ def export(
             fuse=not no_fuse,
             preprocessing=preprocessing,
             as_bytes=as_bytes,
+            dynamic_size=dynamic_size,
+            int8_classifier=classifier == "int8",
             progress=progress,
         )
     out.success(
@@ -124,6 +148,8 @@ def export(
         + (f" ({result.fused_nodes} fused)" if result.fused_nodes else "")
         + f", opset {result.opset}"
         + (", reads image bytes" if as_bytes else "")
+        + (", of any size" if dynamic_size else "")
+        + (", classifier in int8" if classifier == "int8" else "")
     )
     out.json(
         {
@@ -131,7 +157,9 @@ def export(
             "source": source,
             "input_shape": shape,
             "batch": fixed_batch or "dynamic",
+            "dynamic_size": dynamic_size,
             "input": input_type,
+            "classifier": classifier,
             "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
             **asdict(result),
         }

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Sequence
 
-from bdnet_export.cli.arguments import JsonOption, ModelArgument
+from bdnet_export.cli.arguments import JsonOption, ModelArgument, SizeOption, parse_size
 from bdnet_export.cli.output import Output, megabytes, table
 
 METADATA_WIDTH = 100
 
 
-def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
+def inspect(
+    onnx_file: ModelArgument, size: SizeOption = None, json_file: JsonOption = None
+) -> None:
     """Show what is in a file, without running it.
 
     Operators, metadata, and for every layer with weights its shapes, bytes, operations and what
@@ -18,9 +20,11 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
     For example:
 
     - `bdnet-export inspect fashion.onnx`
+    - a file of any size, at one: `bdnet-export inspect any.onnx --size 320,240`
     - the largest layer: `bdnet-export inspect fashion.onnx --json - | jq '.layers |
       max_by(.packed_bytes)'`
     """
+    given_size = parse_size(size)
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
@@ -28,7 +32,7 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
 
         progress(f"reading {onnx_file}")
         started = time.perf_counter()
-        found = bdnet_export.inspect(onnx_file)
+        found = bdnet_export.inspect(onnx_file, given_size)
         seconds = time.perf_counter() - started
 
     about = table()
@@ -46,7 +50,7 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
         about.add_row(name, shown)
     out.table(about)
 
-    numbers = ("packed B", "float B", "binary OPs", "FLOPs")
+    numbers = ("packed B", "int8 B", "float B", "binary OPs", "FLOPs")
     shapes = ("input", "output")  # of one image: the batch, first, is left out
     layers = table("layer", "operator", *shapes, *numbers, "runs in", right=numbers)
     for layer in found.layers:
@@ -56,22 +60,31 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
             _shape(layer.input_shape[1:]),
             _shape(layer.output_shape[1:]),
             f"{layer.packed_bytes:,}",
+            f"{layer.int8_bytes:,}",
             f"{layer.float_bytes:,}",
             _count(layer.binary_ops),
             _count(layer.flops),
             layer.where,
         )
     out.table(layers)
+    if found.any_size:
+        out.line(
+            "Note: the file reads images of any size; say which to count operations, for example "
+            "--size 224,224"
+        )
     out.success(
         f"Read {found.path} in {seconds:.1f} s: {megabytes(found.bytes)}, "
         f"{len(found.layers)} layers, {found.packed_bytes:,} bytes packed, "
-        f"{found.float_bytes:,} bytes float, {_count(found.ops)} OPs"
+        + (f"{found.int8_bytes:,} bytes int8, " if found.int8_bytes else "")
+        + f"{found.float_bytes:,} bytes float, {_count(found.ops)} OPs"
     )
     out.json(found.to_dict())
 
 
 def _shape(shape: Sequence[int | str | None]) -> str:
-    return " x ".join("?" if size is None else str(size) for size in shape)
+    """A length that is computed from others is a formula in the JSON, and ? here."""
+    known = (isinstance(size, int) or (size or "").isidentifier() for size in shape)
+    return " x ".join(str(size) if k else "?" for size, k in zip(shape, known, strict=True))
 
 
 def _count(number: float | None) -> str:

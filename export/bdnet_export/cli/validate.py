@@ -13,9 +13,11 @@ from bdnet_export.cli.arguments import (
     JsonOption,
     JunitOption,
     ModelArgument,
+    SizeOption,
     SourceArgument,
     WheelOption,
     parse_devices,
+    parse_size,
 )
 from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.main import BAD_INPUT
@@ -24,6 +26,7 @@ from bdnet_export.cli.side_by_side import show_plans, side_by_side
 
 if TYPE_CHECKING:
     from bdnet_export import Source, ValidationReport
+    from bdnet_export.file_input import FileInput
     from bdnet_export.metadata import ModelMetadata
 
 RANDOM_IMAGES = 32
@@ -47,6 +50,7 @@ def validate(
             min=1, metavar="N", help="Compare on N images of seeded noise.", show_default=False
         ),
     ] = None,
+    size: SizeOption = None,
     layers: Annotated[
         bool,
         typer.Option("--layers", help="Compare every layer as well, on the first image."),
@@ -64,12 +68,13 @@ def validate(
     """Prove that the file is the network, bit for bit.
 
     Every image runs in PyTorch and in ONNX Runtime, with bdnet's library and without. The features
-    that leave the binary body must be equal, the logits equal to 1e-5 of the largest. Status 1
-    if they are not, with the first layer that differs. With --device it runs on boards as well, and
-    is compared there.
+    that leave the binary body must be equal, the logits equal to 1e-5 of the largest; those of an
+    int8 classifier, a check of its own, to 5e-2. Status 1 if they are not, with the first layer
+    that differs. With --device it runs on boards as well, and is compared there.
 
     Without --images and --random: the held-out images of a shipped model, otherwise 32 images
-    of noise, of the size that the file reads.
+    of noise. Images are of the size that the file reads; where it reads any, of --size, of their
+    own, or noise of the size that SOURCE says.
 
     For example:
 
@@ -77,6 +82,7 @@ def validate(
     - `bdnet-export validate model.onnx model.safetensors --images photos/`
     - on a board: `bdnet-export validate fashion.onnx fashion-mnist --device pi5`
     - layer by layer: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --layers`
+    - a file of any size, at one: `bdnet-export validate any.onnx m.safetensors --size 320,240`
     - to see it first: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --dry-run`
     - as tests of a CI: `bdnet-export validate model.onnx model.safetensors --junit report.xml`
     """
@@ -85,6 +91,7 @@ def validate(
             "it cannot be given together with '--random'; choose one of them",
             param_hint="'--images'",
         )
+    given_size = parse_size(size)
     if dry_run:
         for given, needed, option, reason in (
             (device is not None, True, "--dry-run", "there is no device to run on; give --device"),
@@ -116,11 +123,13 @@ def validate(
         metadata = read_metadata(proto, onnx_file)
         note = None
         if images is None and random is None:
-            images, note = _held_out_images(network, read.image_shape())
+            images, note = _held_out_images(network, read, given_size)
         if images is None:
-            image_set = read.random(random or RANDOM_IMAGES)
+            known = network.input_shape if read.any_size else None
+            noise_size = given_size or (known and known[1:])
+            image_set = read.random(random or RANDOM_IMAGES, noise_size)
         else:
-            image_set = read.load(images, network.preprocessing)
+            image_set = read.load(images, network.preprocessing, given_size)
         if dry_run:
             progress(f"computing what {source} gives")
             references = device_references(onnx_file, network.model, image_set, layers=layers)
@@ -156,7 +165,8 @@ def validate(
             ),
         )
     report.device_errors |= unreached
-    report.notes += [one for one in (note, _other_preprocessing(network, metadata)) if one]
+    notes = (note, _other_preprocessing(network, metadata), read.size_note(image_set.images))
+    report.notes += filter(None, notes)
     _show(out, onnx_file, source, report)
     out.json(report.to_dict())
     if junit is not None:
@@ -171,17 +181,20 @@ def _of_device(progress: StageProgress, name: str, stage: str, fraction: float |
 
 
 def _held_out_images(
-    network: "Source", shape: tuple[int, int, int]
+    network: "Source", read: "FileInput", size: tuple[int, int] | None
 ) -> tuple[Path | None, str | None]:
     """The images that come with a shipped model; where they do not fit the file, a note of it."""
     from bdnet import zoo
 
     images = zoo.held_out_images(network.name) if network.name in zoo.names() else None
-    if images is None or shape == network.input_shape:
+    if images is None or (read.any_size and size is None):
         return images, None
-    read, held_out = (" x ".join(map(str, size or ())) for size in (shape, network.input_shape))
+    shape = read.image_shape(size)
+    if shape == network.input_shape:
+        return images, None
+    reads, held_out = (" x ".join(map(str, one or ())) for one in (shape, network.input_shape))
     return None, (
-        f"the file reads images of {read}, the held-out images are {held_out}: compared on noise"
+        f"the file reads images of {reads}, the held-out images are {held_out}: compared on noise"
     )
 
 
@@ -209,6 +222,7 @@ def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport")
         out.line(
             f"Accuracy on these images: PyTorch {percent(report.accuracy_pytorch)}, "
             f"ONNX {percent(report.accuracy_onnx)}"
+            + ("" if report.classifier_agreement is None else " with its int8 classifier")
         )
     compared = (
         f"{report.values_different:,} of {report.values_compared:,} values differ on "

@@ -15,8 +15,9 @@ from onnx import helper, numpy_helper
 from bdnet import BDMobileNetV1, InputError
 from bdnet.layers import SignConv2d
 from bdnet.models.base import BDNet
-from bdnet_export.file_input import Size, file_input
+from bdnet_export.file_input import file_input
 from bdnet_export.metadata import read_metadata
+from bdnet_runtime.model_input import Size
 
 OPSET = 18
 IR_VERSION = 10
