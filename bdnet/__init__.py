@@ -7,6 +7,7 @@ from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
 from bdnet.count import OpCount, count_ops
 from bdnet.deployment import DeployedNet, deploy
 from bdnet.errors import InputError
+from bdnet.layers import BinaryLinear, TernaryLinear
 from bdnet.models import BDMobileNetV1, BDNet
 from bdnet.preprocessing import Preprocessing
 
@@ -18,11 +19,13 @@ except PackageNotFoundError:  # imported from a source tree that was never insta
 __all__ = [
     "BDMobileNetV1",
     "BDNet",
+    "BinaryLinear",
     "CheckpointMetadata",
     "DeployedNet",
     "InputError",
     "OpCount",
     "Preprocessing",
+    "TernaryLinear",
     "count_ops",
     "deploy",
     "load",

@@ -13,6 +13,7 @@ from bdnet.deployment.layers import (
     DeployedReLU,
     DeployedShortcut,
     DeployedSignConv2d,
+    DeployedSignLinear,
     deploy_activation,
 )
 from bdnet.deployment.network import DeployedNet, deploy
@@ -27,6 +28,7 @@ __all__ = [
     "DeployedReLU",
     "DeployedShortcut",
     "DeployedSignConv2d",
+    "DeployedSignLinear",
     "DeployedStem",
     "DeployedUnit",
     "constants_digest",

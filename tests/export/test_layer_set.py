@@ -15,8 +15,16 @@ import torch
 from torch import Tensor, nn
 
 import bdnet_runtime
-from bdnet.deployment import DeployedSignConv2d, DeployedUnit
-from bdnet.layers import ActivationName, BinaryConv2d, SignConv2d, TernaryConv2d
+from bdnet.deployment import DeployedSignConv2d, DeployedSignLinear, DeployedUnit
+from bdnet.layers import (
+    ActivationName,
+    BinaryConv2d,
+    BinaryLinear,
+    SignConv2d,
+    SignLinear,
+    TernaryConv2d,
+    TernaryLinear,
+)
 from bdnet.units import Residual, SignUnit
 from bdnet_export.bodies import operator_bodies
 from bdnet_export.opset import DOMAIN, VERSION
@@ -24,25 +32,29 @@ from bdnet_export.translation import translation_table
 from support.operator_cases import assert_equal
 
 SEED = 20262
-LAYERS = 90
+CONVOLUTIONS = 90
+LINEAR_LAYERS = 30
 INPUT = (2, 40, 13, 12)
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A layer and the part of the input that it reads."""
+    """A layer and the part of the input that it reads, of a linear layer its rows' last part."""
 
     layer: nn.Module
     channels: int
     height: int
     width: int
 
-    def input_of(self, x: Tensor) -> Tensor:
-        return x[:, : self.channels, : self.height, : self.width]
+    def input_of(self, x: Tensor, channels_last: bool) -> Tensor:
+        x = x[:, : self.channels, : self.height, : self.width]
+        if isinstance(self.layer, SignLinear | DeployedSignLinear):
+            return x.flatten(2).permute(0, 2, 1)
+        return x.permute(0, 2, 3, 1) if channels_last else x
 
 
 class Gallery(nn.Module):
-    """Layers side by side. Deployed ones are NHWC inside."""
+    """Layers side by side. Deployed convolutions are NHWC inside."""
 
     def __init__(self, exhibits: Sequence[Exhibit], *, deployed: bool = False) -> None:
         super().__init__()
@@ -51,10 +63,11 @@ class Gallery(nn.Module):
         self.deployed = deployed
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        if not self.deployed:
-            return tuple(exhibit.layer(exhibit.input_of(x)) for exhibit in self.exhibits)
-        outputs = (e.layer(e.input_of(x).permute(0, 2, 3, 1)) for e in self.exhibits)
-        return tuple(y.permute(0, 3, 1, 2) for y in outputs)
+        outputs = (e.layer(e.input_of(x, self.deployed)) for e in self.exhibits)
+        # Values of three dimensions are a linear layer's.
+        return tuple(
+            y.permute(0, 3, 1, 2) if self.deployed and y.dim() == 4 else y for y in outputs
+        )
 
 
 class Wheels:
@@ -135,12 +148,31 @@ def _convolution(
     return Exhibit(layer, groups * channels, *size)
 
 
+def exhibits_of_linear_layers(rng: np.random.Generator, count: int) -> list[Exhibit]:
+    switch = (True, False)
+    wheels = Wheels(
+        rng,
+        kind=(BinaryLinear, TernaryLinear),
+        in_features=(1, 7, 8, 33, 40),
+        out_features=(1, 13, 64, 65),
+        learned_shift=switch,
+        scale=switch,
+        bias=switch,
+        size=((1, 1), (3, 5), (13, 12)),
+    )
+
+    def linear(*, kind: type[SignLinear], size: tuple[int, int], **settings: Any) -> Exhibit:
+        return Exhibit(kind(**settings), settings["in_features"], *size)
+
+    return [linear(**wheels.turn()) for _ in range(count)]
+
+
 def train(gallery: Gallery, steps: int = 3) -> None:
     """A few steps, after which no constant is what it began as."""
     random = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
-        for name, parameter in gallery.named_parameters():
-            if not name.endswith("conv.weight"):
+        for parameter in gallery.parameters():
+            if parameter.dim() == 1:
                 parameter.add_(torch.randn(parameter.shape, generator=random), alpha=0.2)
     optimizer = torch.optim.SGD(gallery.parameters(), lr=0.05)
     before = copy.deepcopy(gallery.state_dict())
@@ -169,6 +201,8 @@ DEPLOYMENT: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     SignUnit: DeployedUnit,
     BinaryConv2d: DeployedSignConv2d,
     TernaryConv2d: DeployedSignConv2d,
+    BinaryLinear: DeployedSignLinear,
+    TernaryLinear: DeployedSignLinear,
 }
 
 
@@ -223,7 +257,9 @@ def check_from_training_to_file(exhibits: list[Exhibit]) -> None:
             assert_equal(want.numpy(), result, f"{exhibit}, library={use_library}")
 
 
-def test_convolutions_of_every_setting() -> None:
+def test_every_setting_of_every_layer() -> None:
     print("seed", SEED)
     torch.manual_seed(SEED)
-    check_from_training_to_file(exhibits_of_convolutions(np.random.default_rng(SEED), LAYERS))
+    rng = np.random.default_rng(SEED)
+    exhibits = exhibits_of_convolutions(rng, CONVOLUTIONS)
+    check_from_training_to_file(exhibits + exhibits_of_linear_layers(rng, LINEAR_LAYERS))
