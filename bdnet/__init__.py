@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from bdnet import zoo
 from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
 from bdnet.count import OpCount, count_ops
-from bdnet.deployment import DeployedNet, deploy
+from bdnet.deployment import DeployedNet, deploy, deploy_module, is_network
 from bdnet.errors import InputError
 from bdnet.layers import BinaryLinear, TernaryLinear
 from bdnet.models import BDMobileNetV1, BDNet
@@ -28,6 +28,8 @@ __all__ = [
     "TernaryLinear",
     "count_ops",
     "deploy",
+    "deploy_module",
+    "is_network",
     "load",
     "read_metadata",
     "save",

@@ -149,6 +149,22 @@ def test_it_is_measured_and_its_times_are_not_shown(lab: Lab) -> None:
     lab.server.wait_until_idle()
 
 
+def test_a_matrix_is_measured_there_once(lab: Lab) -> None:
+    (lab.folder / "bench.toml").write_text(
+        'models = ["f.onnx"]\ndevices = ["pi"]\nseconds = 0.2\nwarmup = 1\n'
+    )
+    command = ("run", "--config", "bench.toml", "--json", "run.json")
+    shown = lab.run(*command).stdout
+    (cell,) = lab.json("run.json", "run")["cells"]
+    assert (cell["state"], cell["passed"]) == ("done", True)
+    result = lab.json(f"results/{cell['file']}", "bench")
+    assert (result["device"]["name"], result["emulated"]) == ("pi", True)
+    assert " emulated" in shown
+    assert " ms" not in shown
+    lab.server.wait_until_idle()
+    assert "1 of 1 cells are measured (1 there)" in lab.run(*command).stdout
+
+
 def test_clean_leaves_nothing(lab: Lab) -> None:
     theirs = lab.server.home / "notes.txt"
     theirs.write_text("theirs")

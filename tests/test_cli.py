@@ -25,7 +25,7 @@ from support.result_schemas import load_valid
 from support.tools import unavailable
 
 COMMAND = [sys.executable, "-m", "bdnet_export.cli.main"]
-COMMANDS = ("export", "validate", "bench", "inspect", "report", "demo")
+COMMANDS = ("export", "validate", "bench", "run", "inspect", "report", "demo")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

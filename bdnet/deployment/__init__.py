@@ -16,7 +16,8 @@ from bdnet.deployment.layers import (
     DeployedSignLinear,
     deploy_activation,
 )
-from bdnet.deployment.network import DeployedNet, deploy
+from bdnet.deployment.module import deploy_module, module_layers
+from bdnet.deployment.network import DeployedNet, deploy, is_network
 from bdnet.deployment.units import DeployedBlock, DeployedHead, DeployedStem, DeployedUnit
 
 __all__ = [
@@ -34,7 +35,10 @@ __all__ = [
     "constants_digest",
     "deploy",
     "deploy_activation",
+    "deploy_module",
     "fold_bn",
+    "is_network",
+    "module_layers",
     "require_finite",
     "require_type",
 ]

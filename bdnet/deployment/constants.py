@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from bdnet.errors import InputError
 
 
-def fold_bn(bn: nn.BatchNorm2d, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def fold_bn(
+    bn: nn.BatchNorm1d | nn.BatchNorm2d, bias: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """BN as y = x * mul + add: mul = gamma / sqrt(var + eps), add = beta - mean * mul.
 
     Args:

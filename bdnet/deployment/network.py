@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,19 @@ def _deploy_body(name: str, module: nn.Module) -> nn.Module:
     raise InputError(
         f"body.{name} is a {type(module).__name__}, which has no deployment form; "
         "the body is made of SeparableBlock and SignUnit"
+    )
+
+
+def is_network(model: nn.Module) -> TypeGuard[BDNet]:
+    """Whether ``model`` is a stem, a body of units and blocks in sequence, and a head, no more.
+
+    That is what `deploy` takes; any other module is for `deploy_module`.
+    """
+    return (
+        isinstance(model, BDNet)
+        and type(model).forward is BDNet.forward
+        and type(model).features is BDNet.features
+        and all(isinstance(part, SeparableBlock | SignUnit) for part in model.body)
     )
 
 

@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bdnet_export.exporter import ExportResult, export
+    from bdnet_export.export_result import ExportResult
+    from bdnet_export.exporter import export
     from bdnet_export.images import ImageSet, load_images, random_images
     from bdnet_export.inspection import Inspection, inspect
+    from bdnet_export.module_validation import validate_module
     from bdnet_export.report import Check, ValidationReport
     from bdnet_export.source import Source, load_source
     from bdnet_export.speed import Setting, SpeedComparison, compare_speed
@@ -28,11 +30,12 @@ __all__ = [
     "load_source",
     "random_images",
     "validate",
+    "validate_module",
 ]
 
 _HOMES = {
     "Check": "report",
-    "ExportResult": "exporter",
+    "ExportResult": "export_result",
     "ImageSet": "images",
     "Inspection": "inspection",
     "Setting": "speed",
@@ -46,6 +49,7 @@ _HOMES = {
     "load_source": "source",
     "random_images": "images",
     "validate": "validation",
+    "validate_module": "module_validation",
 }
 
 

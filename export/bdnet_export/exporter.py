@@ -7,63 +7,39 @@ operators' bodies, so that an ONNX Runtime without our library runs it too.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
 import onnx_ir as ir
 import torch
+from torch import nn
 
 import bdnet
-from bdnet import DeployedNet, InputError, Preprocessing
-from bdnet.models.base import BDNet
+from bdnet import DeployedNet, InputError, Preprocessing, is_network
 from bdnet_export import fusion
-from bdnet_export.bodies import operator_bodies
+from bdnet_export.export_result import ExportResult
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import layers_in_file
+from bdnet_export.module_export import export_module
+from bdnet_export.module_graph import InputShape
 from bdnet_export.naming import name_by_module
-from bdnet_export.opset import DOMAIN, VERSION
+from bdnet_export.opset import DOMAIN
 from bdnet_export.per_image import nodes, run_image_by_image
-from bdnet_export.translation import translation_table
+from bdnet_export.tracing import trace
+from bdnet_export.writing import strip, to_proto, write_model
 
 OPSETS = range(18, 24)
 """Opsets a file may be written in: 18 has BitwiseAnd on uint8, 23 is the newest tested."""
 
-_IR_VERSION = 10
-"""What ONNX Runtime 1.21, the oldest we support, reads."""
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What an export wrote.
-
-    Args:
-        bytes: the file's size; ``seconds``: from the model to the file.
-        nodes: in the file; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
-            them that stand for several nodes of the unfused file.
-    """
-
-    path: Path
-    bytes: int
-    seconds: float
-    nodes: int
-    custom_nodes: int
-    fused_nodes: int
-    fallback: bool
-    opset: int
-
 
 def export(
-    model: BDNet,
+    model: nn.Module,
     path: str | os.PathLike[str],
     *,
-    input_shape: tuple[int, int, int],
+    input_shape: Sequence[int] | Sequence[Sequence[int]],
     dynamic_batch: bool = True,
     batch: int = 1,
     opset: int = 18,
@@ -72,14 +48,19 @@ def export(
     preprocessing: Preprocessing | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
-    """Writes ``model`` as an ONNX file: input ``image`` float32 [N, C, H, W], output ``logits``.
+    """Writes ``model`` as an ONNX file.
 
-    The same model and arguments give the same bytes. The file appears under its name only when
-    it is complete.
+    A `bdnet.BDNet` gives a file with input ``image`` float32 [N, C, H, W] and output ``logits``.
+    Any other module that holds layers of bdnet is exported as it is, with the inputs that its
+    forward names; its float layers become standard operators (docs/export.md).
+
+    The same model and arguments give the same bytes. The file appears under its name only when it
+    is complete.
 
     Args:
         model: a trained network; left as it is.
-        input_shape: (C, H, W) of the image.
+        input_shape: (C, H, W) of the image; of a module with several inputs one shape each, all
+            without the batch.
         dynamic_batch: leaves the batch open; otherwise it is ``batch``. Several images go through
             the binary body one by one (`bdnet_export.per_image`).
         opset: of the standard operators, 18 to 23.
@@ -102,19 +83,37 @@ def export(
         )
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} into")
-    if len(input_shape) != 3 or min(input_shape) < 1 or batch < 1:
+    if batch < 1:
+        raise InputError(f"the batch is {batch}; expected a positive number")
+    shapes = _shapes(input_shape)
+    if not is_network(model):
+        return export_module(
+            model,
+            path,
+            shapes,
+            batch=None if dynamic_batch else batch,
+            opset=opset,
+            fallback=fallback,
+            fuse=fuse,
+            preprocessing=preprocessing,
+            progress=tell,
+        )
+    image_shape = shapes[0]
+    if len(shapes) != 1 or len(image_shape) != 3:
         raise InputError(
-            f"input shape {tuple(input_shape)} with batch {batch}; expected three positive "
-            "lengths, channels first, and a positive batch"
+            f"the input shape is {input_shape}; expected the channels, height and width of an image"
         )
     tell("folding constants, packing weights")
     deployed = bdnet.deploy(model)
-    _require_fit(deployed, input_shape)
+    _require_fit(deployed, image_shape)
     tell("tracing with torch.export and torch.onnx")
-    traced = _trace(deployed, input_shape, None if dynamic_batch else batch, opset)
+    example = torch.zeros(2 if dynamic_batch else batch, *image_shape)
+    traced = trace(
+        deployed, [example], opset, ["image"], ["logits"], dynamic_batch=dynamic_batch
+    ).model
     tell("naming, fusing, attaching operator bodies, checking")
     fused = _prepare(traced, deployed, fuse)
-    proto = _finish(traced, type(model).__name__, opset, fallback)
+    proto = to_proto(traced, type(model).__name__, opset, fallback)
     if dynamic_batch or batch > 1:
         run_image_by_image(proto, deployed.layers()[-1])
     metadata = ModelMetadata(
@@ -126,18 +125,10 @@ def export(
     )
     onnx.helper.set_model_props(proto, metadata.to_properties())
     onnx.checker.check_model(proto, full_check=True)
-    content = proto.SerializeToString(deterministic=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        if part.is_file():
-            part.unlink()
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    size = write_model(proto, path)
     return ExportResult(
         path,
-        len(content),
+        size,
         time.perf_counter() - started,
         sum(1 for _ in nodes(proto)),
         sum(node.domain == DOMAIN for node in nodes(proto)),
@@ -147,7 +138,19 @@ def export(
     )
 
 
-def _require_fit(deployed: DeployedNet, input_shape: tuple[int, int, int]) -> None:
+def _shapes(input_shape: Sequence[int] | Sequence[Sequence[int]]) -> list[InputShape]:
+    """The shape of each input, all lengths positive."""
+    lengths = tuple(length for length in input_shape if isinstance(length, int))
+    several = [tuple(shape) for shape in input_shape if isinstance(shape, Sequence)]
+    shapes = several or [lengths]
+    if any(not shape or min(shape) < 1 for shape in shapes):
+        raise InputError(
+            f"the input shape is {input_shape}; expected positive lengths, without the batch"
+        )
+    return shapes
+
+
+def _require_fit(deployed: DeployedNet, input_shape: InputShape) -> None:
     channels = deployed.stem.weight.shape[2]
     if input_shape[0] != channels:
         raise InputError(
@@ -157,82 +160,9 @@ def _require_fit(deployed: DeployedNet, input_shape: tuple[int, int, int]) -> No
         )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps torch.onnx's remarks about packages we do not use from the user's terminal."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-
-
-def _trace(
-    deployed: DeployedNet, input_shape: tuple[int, int, int], batch: int | None, opset: int
-) -> ir.Model:
-    # torch.export takes an example batch of 1 for a constant, so a dynamic batch is shown as 2.
-    example = torch.zeros(2 if batch is None else batch, *input_shape)
-    dynamic = None if batch is not None else ({0: torch.export.Dim("batch")},)
-    with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            deployed,
-            (example,),
-            dynamo=True,
-            # The optimiser would merge constants that happen to be equal, and rename them.
-            optimize=False,
-            opset_version=opset,
-            custom_translation_table=translation_table(),
-            dynamic_shapes=dynamic,
-            input_names=["image"],
-            output_names=["logits"],
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
-    return program.model
-
-
 def _prepare(model: ir.Model, deployed: DeployedNet, fuse: bool) -> int:
     """Names, fuses and cleans the traced graph; returns how many fused nodes it has."""
     name_by_module(model.graph, deployed.layers())
     fused = fusion.fuse(model) if fuse else 0
-    _strip(model)
+    strip(model)
     return fused
-
-
-def _finish(model: ir.Model, name: str, opset: int, fallback: bool) -> onnx.ModelProto:
-    model.graph.name = name
-    model.producer_name, model.producer_version = "bdnet", bdnet.__version__
-    model.ir_version = _IR_VERSION
-    model.opset_imports.clear()
-    model.opset_imports.update({"": opset, DOMAIN: VERSION})
-    model.functions.clear()
-    proto = ir.serde.serialize_model(model)
-    if fallback:
-        used = {node.op_type for node in model.graph if node.domain == DOMAIN}
-        bodies = operator_bodies(opset)
-        proto.functions.extend(bodies[name] for name in sorted(used))
-    return proto
-
-
-def _strip(model: ir.Model) -> None:
-    """Removes what torch.onnx notes for itself: stack traces, class names, paths of this machine.
-
-    It is private, it is a third of a small file, and it differs from run to run.
-    """
-    model.metadata_props.clear()
-    model.doc_string = None
-    model.graph.metadata_props.clear()
-    model.graph.doc_string = None
-    values = [*model.graph.inputs, *model.graph.initializers.values()]
-    for node in model.graph:
-        node.metadata_props.clear()
-        node.doc_string = None
-        values.extend(node.outputs)
-    for value in values:
-        value.metadata_props.clear()
-        value.doc_string = None

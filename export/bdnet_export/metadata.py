@@ -36,6 +36,11 @@ class ModelMetadata:
     preprocessing: Preprocessing | None = None
 
     @property
+    def is_module(self) -> bool:
+        """Whether the file is of any module with layers of ours, not of a plain `bdnet.BDNet`."""
+        return self.network.get("form") == "module"
+
+    @property
     def features(self) -> str:
         """The value that leaves the body."""
         return self.layers[-1]

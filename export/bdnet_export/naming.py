@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from bdnet_export import layout
+
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -24,8 +26,9 @@ def _scopes(node: ir.Node) -> list[str]:
 def name_by_module(graph: ir.Graph, layers: Sequence[str]) -> None:
     """Renames nodes to ``path/Operator`` and values after their node.
 
-    The output of each module in ``layers`` gets the module's path itself as its name. Inputs,
-    outputs and initialisers of the graph keep theirs.
+    The output of each module in ``layers`` gets the module's path itself as its name; where the
+    module ends in a transposition to NCHW, it is what is transposed. Inputs, outputs and
+    initialisers of the graph keep theirs.
     """
     last: dict[str, ir.Node] = {}
     for node in graph:
@@ -42,7 +45,12 @@ def name_by_module(graph: ir.Graph, layers: Sequence[str]) -> None:
             if value.name not in outputs:
                 value.name = node.name if index == 0 else f"{node.name}#{index}"
     for layer in layers:
-        last[layer].outputs[0].name = layer
+        end = last.get(layer)
+        if end is None:  # a module that the network holds and does not call
+            continue
+        result = end.inputs[0] if layout.is_transpose(end, layout.TO_FIRST) else end.outputs[0]
+        if result is not None and result.name not in outputs:
+            result.name = layer
 
 
 def is_module_output(name: str | None) -> bool:

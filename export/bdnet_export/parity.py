@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 import bdnet
 import bdnet_runtime
-from bdnet import InputError
-from bdnet.models.base import BDNet
+from bdnet import BDNet, InputError, is_network
 from bdnet_devices import Device
 from bdnet_devices.device import Progress
 from bdnet_export.comparison import layer_outputs
@@ -94,15 +94,22 @@ def standard_reference(path: Path, images: Array) -> Reference:
     return Reference(images, logits, {features: values})
 
 
-def bench_reference(path: Path, model: BDNet | None) -> tuple[Reference, str]:
+def bench_reference(path: Path, model: nn.Module | None) -> tuple[Reference, str]:
     """What a bench verifies a device with, on a few images of noise, and what that is, in words.
 
     Args:
         model: the trained network; without it the file's own standard operators serve.
     """
     proto = load_model(path)
+    metadata = read_metadata(proto, path)
+    if metadata.is_module or not (model is None or is_network(model)):
+        raise InputError(
+            f"{path} or the network given is no plain BDNet, so a float layer may stand before a "
+            "sign and one comparison of features proves nothing; compare it region by region with "
+            "'bdnet-export validate', and bench it here without --source"
+        )
     images = random_images(IMAGES, image_shape(proto, path)).images
     if model is None:
         return standard_reference(path, images), "the standard operators on the workstation"
-    features = read_metadata(proto, path).features
+    features = metadata.features
     return pytorch_reference(model, images, [features]), "PyTorch on the workstation"

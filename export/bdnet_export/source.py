@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 import bdnet
-from bdnet import BDNet, InputError, Preprocessing, zoo
+from bdnet import InputError, Preprocessing, zoo
 
 _CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth")
 
@@ -23,7 +25,7 @@ class Source:
         preprocessing: from image bytes to the input, where the checkpoint says it.
     """
 
-    model: BDNet
+    model: nn.Module
     name: str
     input_shape: tuple[int, int, int] | None = None
     preprocessing: Preprocessing | None = None
@@ -53,7 +55,7 @@ def _from_checkpoint(path: Path, name: str) -> Source:
     return Source(model, name, metadata.input_shape, metadata.preprocessing)
 
 
-def _from_function(text: str) -> BDNet:
+def _from_function(text: str) -> nn.Module:
     module_name, _, function_name = text.partition(":")
     if not module_name or not function_name:
         raise InputError(f"{text!r} names no function; expected package.module:function")
@@ -73,9 +75,9 @@ def _from_function(text: str) -> BDNet:
         model = function()
     except (Exception, SystemExit) as error:  # whatever a user's function does
         raise InputError(f"{text} raised {type(error).__name__}: {error}") from error
-    if not isinstance(model, BDNet):
+    if not isinstance(model, nn.Module):
         raise InputError(
-            f"{text} returned a {type(model).__name__}; expected a bdnet.BDNet, such as "
+            f"{text} returned a {type(model).__name__}; expected a torch.nn.Module, such as "
             "bdnet.BDMobileNetV1"
         )
     return model.eval()

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from torch import nn
 
 import bdnet
-from bdnet import DeployedNet, InputError
-from bdnet.models.base import BDNet
+from bdnet import DeployedNet, InputError, is_network
 from bdnet_devices import Device
 from bdnet_devices.errors import ProcessEndedError
 from bdnet_export.bodies import foreign_bodies
@@ -37,6 +37,7 @@ from bdnet_export.model_file import (
     layers_in_file,
     load_model,
 )
+from bdnet_export.module_validation import validate_module
 from bdnet_export.report import Check, LayerComparison, ValidationReport
 from bdnet_runtime.verification import Array, Tally, fill_batch
 
@@ -46,7 +47,7 @@ _BATCH = 16
 
 def validate(
     onnx_path: str | os.PathLike[str],
-    model: BDNet,
+    model: nn.Module,
     image_set: ImageSet,
     *,
     devices: Sequence[Device] = (),
@@ -57,7 +58,8 @@ def validate(
 
     Args:
         onnx_path: a file written by `bdnet_export.export`.
-        model: the trained network.
+        model: the trained network; what is no `bdnet.BDNet` in its plain form is compared region by
+            region (`validate_module`), on this machine.
         image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
         devices: where the file runs besides this machine, each with the library; what one of them
             fails with is in the report.
@@ -69,6 +71,20 @@ def validate(
     """
     started = time.perf_counter()
     path = Path(onnx_path)
+    if not is_network(model):
+        if devices:
+            raise InputError(
+                f"{type(model).__name__} is compared region by region, which is done on this "
+                "machine alone; leave --device out"
+            )
+        return validate_module(
+            path,
+            model,
+            [image_set.images],
+            description=image_set.description,
+            layers=layers,
+            progress=progress,
+        )
     proto = load_model(path)
     metadata = read_metadata(proto, path)
     deployed = bdnet.deploy(model)

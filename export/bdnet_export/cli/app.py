@@ -12,6 +12,7 @@ from bdnet_export.cli.devices import devices
 from bdnet_export.cli.export import export
 from bdnet_export.cli.inspect import inspect
 from bdnet_export.cli.report import report
+from bdnet_export.cli.run import run
 from bdnet_export.cli.validate import validate
 
 MAKE, CHECK, TRY = "Make a file", "Look at it, prove it, measure it", "Try it"
@@ -71,6 +72,7 @@ def options(
 app.command(rich_help_panel=MAKE)(export)
 app.command(rich_help_panel=CHECK)(validate)
 app.command(rich_help_panel=CHECK)(bench)
+app.command(rich_help_panel=CHECK)(run)
 app.command(rich_help_panel=CHECK)(report)
 app.command(rich_help_panel=CHECK)(inspect)
 app.command(rich_help_panel=DEVICES)(deploy)

@@ -164,6 +164,14 @@ def milliseconds(value: float) -> str:
     return f"{value:.{digits}f} ms"
 
 
+def duration(seconds: float) -> str:
+    """As one would say it: of what takes seconds, minutes or hours."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours >= 2 else f"{round(seconds / 60)} min"
+
+
 def percentiles(latency_ms: dict[str, float]) -> str:
     return ", ".join(f"{name} {milliseconds(latency_ms[name])}" for name in ("p50", "p90", "p99"))
 

@@ -1,0 +1,26 @@
+"""What an export wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export wrote.
+
+    Args:
+        bytes: the file's size; ``seconds``: from the model to the file.
+        nodes: in the file; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
+            them that stand for several nodes of the unfused file.
+    """
+
+    path: Path
+    bytes: int
+    seconds: float
+    nodes: int
+    custom_nodes: int
+    fused_nodes: int
+    fallback: bool
+    opset: int

@@ -1,0 +1,117 @@
+"""The graph of any module that holds layers of ours, and what PyTorch calls each of its values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from bdnet import InputError
+from bdnet.deployment import deploy_module, module_layers
+from bdnet_export import fusion
+from bdnet_export.layout import ORIGIN, move_transposes
+from bdnet_export.naming import name_by_module
+from bdnet_export.tracing import trace
+
+InputShape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The traced value that a value of the file is, ``nhwc`` where the file holds it so."""
+
+    name: str
+    nhwc: bool
+
+
+@dataclass(frozen=True)
+class ModuleGraph:
+    """A module in its deployment form, traced, named, its layout settled, fused.
+
+    Args:
+        model: the graph that the file will hold.
+        program: torch.export's, whose values are PyTorch's.
+        origins: what each float value of the graph is in the program.
+        layers: paths of the layers of ours whose output is a value of that name, in NHWC.
+        fused: how many fused nodes there are.
+    """
+
+    network: nn.Module
+    model: ir.Model
+    program: torch.export.ExportedProgram
+    origins: dict[str, Origin]
+    layers: list[str]
+    fused: int
+
+
+def build_graph(
+    model: nn.Module,
+    input_shapes: Sequence[InputShape],
+    *,
+    batch: int | None,
+    opset: int,
+    fuse: bool,
+) -> ModuleGraph:
+    """Deploys and traces ``model``.
+
+    Args:
+        input_shapes: of each input, without the batch.
+        batch: None leaves it open.
+
+    Raises:
+        InputError: as `tracing.trace`, or a layer of ours has no deployment form, or there is none.
+    """
+    network = deploy_module(model)
+    layers = module_layers(network)
+    if not layers:
+        raise InputError(
+            f"{type(model).__name__} holds no layer of bdnet, so there is nothing to pack; export "
+            "it with torch.onnx, or build it from bdnet's layers"
+        )
+    names = _input_names(model, len(input_shapes))
+    # torch.export takes an example batch of 1 for a constant, so a dynamic batch is shown as 2.
+    examples = [torch.zeros(2 if batch is None else batch, *shape) for shape in input_shapes]
+    traced = trace(network, examples, opset, names, None, dynamic_batch=batch is None)
+    graph = traced.model.graph
+    for value in _values(graph):
+        if value.name is not None:
+            value.metadata_props[ORIGIN] = value.name
+    name_by_module(graph, layers)
+    move_transposes(traced.model)
+    # Before fusion, which leaves the values between fused nodes their names alone.
+    origins = {}
+    for value in _values(graph):
+        origin = value.metadata_props.get(ORIGIN)
+        if origin is not None and value.name is not None:
+            name, _, layout = origin.partition(":")
+            origins[value.name] = Origin(name, layout == "nhwc")
+    fused = fusion.fuse(traced.model) if fuse else 0
+    kept = {value.name for value in _values(graph)}
+    present = [layer for layer in layers if layer in kept]
+    program = traced.exported_program
+    assert program is not None, "torch.onnx keeps what it has traced"
+    return ModuleGraph(network, traced.model, program, origins, present, fused)
+
+
+def _values(graph: ir.Graph) -> list[ir.Value]:
+    return [*graph.inputs, *(value for node in graph for value in node.outputs)]
+
+
+def _input_names(model: nn.Module, count: int) -> list[str]:
+    """The names that the module's own forward gives its inputs."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [parameter.name for parameter in parameters if parameter.kind in kinds]
+    needed = [p for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
+        names += [f"input_{index}" for index in range(len(names), count)]
+    if not len(needed) <= count <= len(names):
+        raise InputError(
+            f"{type(model).__name__}.forward reads {', '.join(names)}, but {count} input shapes "
+            "were given; give one for each"
+        )
+    return names[:count]

@@ -1,0 +1,69 @@
+"""From a finished graph to a file: without what is private, with the operators' bodies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+import bdnet
+from bdnet import InputError
+from bdnet_export.bodies import operator_bodies
+from bdnet_export.opset import DOMAIN, VERSION
+
+_IR_VERSION = 10
+"""What ONNX Runtime 1.21, the oldest we support, reads."""
+
+
+def to_proto(model: ir.Model, name: str, opset: int, fallback: bool) -> onnx.ModelProto:
+    """The graph as the file holds it, with the bodies of the operators it uses if ``fallback``."""
+    model.graph.name = name
+    model.producer_name, model.producer_version = "bdnet", bdnet.__version__
+    model.ir_version = _IR_VERSION
+    model.opset_imports.clear()
+    model.opset_imports.update({"": opset, DOMAIN: VERSION})
+    model.functions.clear()
+    proto = ir.serde.serialize_model(model)
+    if fallback:
+        used = {node.op_type for node in model.graph if node.domain == DOMAIN}
+        bodies = operator_bodies(opset)
+        proto.functions.extend(bodies[name] for name in sorted(used))
+    return proto
+
+
+def strip(model: ir.Model) -> None:
+    """Removes what torch.onnx notes for itself: stack traces, class names, paths of this machine.
+
+    It is private, it is a third of a small file, and it differs from run to run.
+    """
+    model.metadata_props.clear()
+    model.doc_string = None
+    model.graph.metadata_props.clear()
+    model.graph.doc_string = None
+    values = [*model.graph.inputs, *model.graph.initializers.values()]
+    for node in model.graph:
+        node.metadata_props.clear()
+        node.doc_string = None
+        values.extend(node.outputs)
+    for value in values:
+        value.metadata_props.clear()
+        value.doc_string = None
+
+
+def write_model(proto: onnx.ModelProto, path: Path) -> int:
+    """Writes the file, which appears under its name only when it is complete. Returns its bytes.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    content = proto.SerializeToString(deterministic=True)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        if part.is_file():
+            part.unlink()
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    return len(content)

@@ -1,0 +1,295 @@
+"""Any module made of our layers and others exports, each binary region to the bit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+import bdnet_export
+from bdnet import InputError
+from bdnet.layers import BinaryConv2d, RPReLU, TernaryConv2d
+from bdnet.units import SeparableBlock, SignUnit, Stem
+
+Inputs = list[np.ndarray]
+
+
+class Gate(nn.Module):
+    """Squeeze and excitation: a float network that looks at whole maps and scales channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(channels, 4)
+        self.up = nn.Linear(4, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = torch.sigmoid(self.up(torch.relu(self.down(x.mean((2, 3))))))
+        return x * gate[:, :, None, None]
+
+
+class Mixed(nn.Module):
+    """Float layers before, between and after; ours by hand and in units; concatenation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16))
+        self.depthwise = SignUnit(TernaryConv2d(16, 16, 3, 1, 1, groups=16))
+        self.pointwise = SignUnit(BinaryConv2d(16, 24, 1))
+        self.conv = BinaryConv2d(24, 24, 3, 1, 1, learned_shift=True)
+        self.bn = nn.BatchNorm2d(24)
+        self.act = nn.PReLU(24)
+        self.gate = Gate(24)
+        self.between = nn.Conv2d(24, 9, 1)
+        self.down = SignUnit(BinaryConv2d(33, 33, 3, 2, 1), residual="post_bn")
+        self.classifier = nn.Linear(33, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pointwise(self.depthwise(torch.relu(self.stem(x))))
+        x = self.gate(self.act(self.bn(self.conv(x) + x)))
+        x = torch.cat([x, torch.tanh(self.between(x))], 1)
+        return self.classifier(self.down(x).mean((2, 3)))
+
+
+class Branches(nn.Module):
+    """Two inputs, two outputs, one unit used twice, up-sampling, a map of 1 x 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Stem(3, 8)
+        self.side = nn.Conv2d(2, 8, 1)
+        self.shared = SeparableBlock(
+            SignUnit(TernaryConv2d(8, 8, 3, 1, 1, groups=8)), SignUnit(BinaryConv2d(8, 8, 1))
+        )
+        self.act = RPReLU(16)
+        self.join = SignUnit(TernaryConv2d(16, 20, (1, 3), 1, (0, 1), groups=4))
+        self.tiny = SignUnit(BinaryConv2d(20, 7, 1), residual="none", activation="relu")
+        self.pool = nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, image: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+        a = self.shared(self.stem(image))
+        b = self.shared(nn.functional.interpolate(self.side(depth), scale_factor=2))
+        y = self.join(self.act(torch.cat([a, b], 1) - 0.25))
+        return self.tiny(self.pool(y)).flatten(1), torch.maximum(a, b)
+
+
+def trained(kind: Callable[[], nn.Module], shapes: list[tuple[int, ...]], seed: int) -> nn.Module:
+    """A network whose statistics and parameters are not the trivial ones."""
+    torch.manual_seed(seed)
+    model = kind()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+        for _ in range(3):
+            model(*(torch.randn(4, *shape) for shape in shapes))
+    return model.eval()
+
+
+def noise(shapes: list[tuple[int, ...]], batch: int = 3) -> Inputs:
+    generator = np.random.default_rng(7)
+    return [generator.standard_normal((batch, *shape), dtype=np.float32) for shape in shapes]
+
+
+CASES = [(Mixed, [(3, 32, 32)]), (Branches, [(3, 20, 12), (2, 5, 3)])]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=["mixed", "branches"])
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, nn.Module, Inputs]:
+    kind, shapes = request.param
+    model = trained(kind, shapes, 3)
+    path = tmp_path_factory.mktemp("modules") / "model.onnx"
+    bdnet_export.export(model, path, input_shape=shapes)
+    return path, model, noise(shapes)
+
+
+def test_regions_are_equal(exported: tuple[Path, nn.Module, Inputs]) -> None:
+    path, model, inputs = exported
+    report = bdnet_export.validate_module(path, model, inputs, layers=True)
+    assert report.passed, report.checks
+    assert report.values_compared > 2 * 3 * 1000
+    assert {c.name for c in report.checks} >= {
+        "regions equal with the library",
+        "regions equal without the library",
+        "float regions with the library",
+    }
+
+
+def test_a_flipped_weight_is_found(
+    exported: tuple[Path, nn.Module, Inputs], tmp_path: Path
+) -> None:
+    """And named: the first layer whose values differ."""
+    path, model, inputs = exported
+    proto = onnx.load(path)
+    weight = next(t for t in proto.graph.initializer if t.name.endswith("conv.weight"))
+    weight.raw_data = bytes(255 - byte for byte in weight.raw_data)
+    changed = tmp_path / "changed.onnx"
+    onnx.save(proto, changed)
+    report = bdnet_export.validate_module(changed, model, inputs)
+    assert not report.passed
+    assert report.values_different > 0
+    layer = weight.name.removesuffix(".conv.weight")
+    assert (report.first_difference or "").startswith(layer.split(".")[0])
+
+
+def test_transpositions_stand_at_the_edges_alone(
+    exported: tuple[Path, nn.Module, Inputs],
+) -> None:
+    """None reads another, and none stands between two operators of ours."""
+    graph = onnx.load(exported[0]).graph
+    made_by = {name: node for node in graph.node for name in node.output}
+    moves = [node for node in graph.node if node.op_type == "Transpose"]
+    ours = {name for node in graph.node if node.domain == "ai.bdnet" for name in node.output}
+    assert moves
+    for node in moves:
+        source = made_by.get(node.input[0])
+        assert source is None or source.op_type != "Transpose"
+        readers = [n for n in graph.node if node.output[0] in n.input]
+        assert not (node.input[0] in ours and any(n.domain == "ai.bdnet" for n in readers))
+    # Mixed: in, out to the gate and to the float convolution, back in, out to the mean; the gate.
+    assert len(moves) <= 7
+
+
+def test_the_same_module_gives_the_same_bytes(
+    exported: tuple[Path, nn.Module, Inputs], tmp_path: Path
+) -> None:
+    path, model, inputs = exported
+    again = tmp_path / "again.onnx"
+    shapes = [array.shape[1:] for array in inputs]
+    bdnet_export.export(model, again, input_shape=shapes)
+    assert again.read_bytes() == path.read_bytes()
+
+
+class Part(nn.Module):
+    """A binary unit, and something that cannot be exported behind it."""
+
+    def __init__(self, then: nn.Module) -> None:
+        super().__init__()
+        self.unit = SignUnit(BinaryConv2d(4, 4, 1))
+        self.then = then
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.then(self.unit(x))  # type: ignore[no-any-return]
+
+
+class Looks(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+class Bessel(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.special.bessel_j0(x)
+
+
+class Unknown(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.eigvalsh(x @ x.transpose(2, 3))
+
+
+class Raises(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise RuntimeError("this part is for training only")
+
+
+class Fixed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(2, 144)
+
+
+class OtherConv(BinaryConv2d):
+    """Computes something else than what a binary convolution does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+NOT_EXPORTABLE: list[tuple[str, Callable[[], nn.Module], list[str]]] = [
+    ("value of a tensor", lambda: Part(Looks()), ["then", "traced"]),
+    ("no operator either", lambda: Part(Bessel()), ["then", "bessel", "ONNX"]),
+    ("no operator", lambda: Part(Unknown()), ["then", "linalg", "ONNX"]),
+    ("raises", lambda: Part(Raises()), ["then", "this part is for training only"]),
+    ("one batch size", lambda: Part(Fixed()), ["batch", "--batch"]),
+    ("a subclass", lambda: Part(OtherConv(4, 4, 1)), ["then", "OtherConv", "subclass"]),
+    ("wrong channels", lambda: Part(nn.Conv2d(5, 4, 1)), ["then", "channels"]),
+    ("nothing of ours", lambda: nn.Conv2d(4, 4, 1), ["Conv2d", "no layer of bdnet"]),
+    (
+        "no statistics",
+        lambda: Part(nn.BatchNorm2d(4, track_running_stats=False)),
+        ["then", "running statistics"],
+    ),
+    (
+        "residual that does not fit",
+        lambda: Part(SignUnit(BinaryConv2d(4, 4, 3))),
+        ["then", "residual"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("build", "told"), [case[1:] for case in NOT_EXPORTABLE], ids=[c[0] for c in NOT_EXPORTABLE]
+)
+def test_what_cannot_be_exported_is_one_sentence(
+    build: Callable[[], nn.Module], told: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        bdnet_export.export(build().eval(), tmp_path / "no.onnx", input_shape=(4, 6, 6))
+    text = str(caught.value)
+    print(text)
+    assert "\n" not in text
+    assert all(word in text for word in told), text
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_the_command_line(tmp_path: Path) -> None:
+    """A function of the user's own: exported, validated layer by layer, timed."""
+    (tmp_path / "mine.py").write_text(USERS_OWN)
+
+    def typed(text: str) -> str:
+        command = [sys.executable, "-m", "bdnet_export.cli.main", *text.split()]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    typed("export mine:build -o mine.onnx --input-shape 3,16,16")
+    shown = typed("validate mine.onnx mine:build --random 4 --layers")
+    assert "regions equal without the library" in shown
+    assert "block.conv" in shown
+    typed("bench mine.onnx --seconds 0.1")
+
+
+USERS_OWN = """
+import torch
+from torch import nn
+from bdnet.layers import BinaryConv2d
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = BinaryConv2d(channels, channels, 3, 1, 1)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return torch.relu(self.bn(self.conv(x)) + x)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, 2, 1)
+        self.block = Block(8)
+        self.last = nn.Linear(8, 10)
+
+    def forward(self, image):
+        return self.last(self.block(self.first(image)).mean((2, 3)))
+
+def build():
+    torch.manual_seed(0)
+    return Net()
+"""
