@@ -12,10 +12,11 @@ from bdnet.deployment.layers import (
     DeployedPReLU,
     DeployedShortcut,
     DeployedSignConv2d,
+    DeployedSignLinear,
 )
 from bdnet.deployment.units import DeployedBlock, DeployedStem, DeployedUnit
 from bdnet.errors import InputError
-from bdnet.layers import RPReLU, Shortcut, SignConv2d
+from bdnet.layers import RPReLU, Shortcut, SignConv2d, SignLinear
 from bdnet.units import SeparableBlock, SignUnit, Stem
 
 
@@ -103,6 +104,8 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
             return PlanarBlock(module, path)
         if isinstance(module, SignConv2d):
             return PlanarSignConv2d(module)
+        if isinstance(module, SignLinear):
+            return DeployedSignLinear(module)
         if isinstance(module, Shortcut):
             return PlanarShortcut(module)
         if isinstance(module, Stem):
