@@ -122,6 +122,9 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
 
 
 def module_layers(network: nn.Module) -> list[str]:
-    """Paths of the replaced layers of a `deploy_module` network that put out values in NHWC."""
-    kinds = (PlanarSignConv2d, DeployedUnit, PlanarShortcut, PlanarPReLU, PlanarStem)
+    """Paths of the layers of a `deploy_module` network whose outputs parity is checked on."""
+    kinds = (
+        *(PlanarSignConv2d, DeployedUnit, PlanarShortcut, PlanarPReLU, PlanarStem),
+        DeployedSignLinear,
+    )
     return [path for path, module in network.named_modules() if isinstance(module, kinds) and path]
