@@ -8,7 +8,14 @@ from bdnet.count import OpCount, count_ops
 from bdnet.deployment import DeployedNet, deploy, deploy_module, is_network
 from bdnet.errors import InputError
 from bdnet.layers import BinaryLinear, TernaryLinear
-from bdnet.models import BDMobileNetV1, BDNet
+from bdnet.models import (
+    BDMobileNetV1,
+    BDMobileNetV2,
+    BDNet,
+    BiRealNet18,
+    Network,
+    ReActNetA,
+)
 from bdnet.preprocessing import Preprocessing
 
 try:
@@ -18,13 +25,17 @@ except PackageNotFoundError:  # imported from a source tree that was never insta
 
 __all__ = [
     "BDMobileNetV1",
+    "BDMobileNetV2",
     "BDNet",
+    "BiRealNet18",
     "BinaryLinear",
     "CheckpointMetadata",
     "DeployedNet",
     "InputError",
+    "Network",
     "OpCount",
     "Preprocessing",
+    "ReActNetA",
     "TernaryLinear",
     "count_ops",
     "deploy",

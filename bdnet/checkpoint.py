@@ -20,9 +20,8 @@ import torch
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from bdnet import models
 from bdnet.errors import InputError
-from bdnet.models.base import BDNet
+from bdnet.models import NETWORKS, Network
 from bdnet.preprocessing import Preprocessing
 
 FORMAT = 1
@@ -81,24 +80,24 @@ class CheckpointMetadata:
                 "save the checkpoint with bdnet.save"
             ) from None
 
-    def build(self) -> BDNet:
+    def build(self) -> Network:
         """The network, with fresh weights."""
-        model_class = getattr(models, self.model, None) if self.model in models.__all__ else None
-        if model_class is None or not issubclass(model_class, BDNet) or model_class is BDNet:
-            known = ", ".join(name for name in models.__all__ if name != "BDNet")
+        # In a damaged file the name can be anything, a list too.
+        network = NETWORKS.get(self.model) if isinstance(self.model, str) else None
+        if network is None:
+            known = ", ".join(NETWORKS)
             raise InputError(f"the checkpoint's model is {self.model!r}; this bdnet has {known}")
         try:
-            network: BDNet = model_class(**self.config)
+            return network(**self.config)
         except InputError:
             raise
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(f"the checkpoint's configuration does not fit: {reason}") from None
-        return network
 
 
 def save(
-    model: BDNet,
+    model: Network,
     path: str | os.PathLike[str],
     *,
     input_shape: tuple[int, int, int] | None = None,
@@ -120,7 +119,7 @@ def save(
     if path.suffix != SUFFIX:
         raise InputError(f"a checkpoint is a {SUFFIX} file; {path} is not named like one")
     name = type(model).__name__
-    if name not in models.__all__ or type(model) is BDNet:
+    if NETWORKS.get(name) is not type(model):
         raise InputError(
             f"{name} is not a network of bdnet.models, so a checkpoint could not rebuild it; "
             "keep its state_dict yourself and name it to bdnet-export as package.module:function"
@@ -142,7 +141,7 @@ def save(
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def load(path: str | os.PathLike[str]) -> BDNet:
+def load(path: str | os.PathLike[str]) -> Network:
     """The network in a checkpoint, in evaluation mode, on the CPU.
 
     Args:

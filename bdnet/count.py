@@ -6,8 +6,8 @@
 - OPs = FLOPs + BOPs / 64 (Liu et al., Bi-Real Net, 2018, section 4.3).
 - Elementwise operations are listed, and are no part of OPs by convention: shift, scale, residual
   addition, batch normalisation (2 an element), activation (PReLU 1, RPReLU 3), bias (none in a
-  `SignUnit`, whose normalisation takes it in), pooling (an addition for each input, a
-  multiplication for each output). Taking a sign is free.
+  `SignUnit`, whose normalisation takes it in), pooling over pixels or channels (an addition for
+  each input, a multiplication for each output). Taking a sign is free.
 - Bytes are those of the deployment form: ceil(kh * kw * C / 8) for each filter and plane, and 4
   for each float constant, a batch normalisation having two a channel.
 """
@@ -26,6 +26,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bdnet.errors import InputError
 from bdnet.layers import RPReLU, Shortcut, SignConv2d, SignLinear, TernaryConv2d
+from bdnet.models.bireal import DownsamplingUnit
+from bdnet.models.mobilenet_v2 import InvertedResidual
 from bdnet.packing import packed_bytes
 from bdnet.units import Head, SignUnit
 
@@ -270,16 +272,31 @@ def _pool(pool: nn.Module, x: Tensor, y: Tensor) -> _Cost:
 
 
 def _shortcut(shortcut: Shortcut, x: Tensor, y: Tensor) -> _Cost | None:
-    if shortcut.stride == (1, 1):
-        return None
     pooled = (shortcut.in_channels, *y.shape[2:])
-    return _Cost("pooling", elementwise=x.numel() + math.prod(pooled), output_shape=pooled)
+    strided, averaged = shortcut.stride != (1, 1), shortcut.out_channels < shortcut.in_channels
+    if not strided and not averaged:
+        return None
+    pixels = x.numel() + math.prod(pooled) if strided else 0
+    channels = math.prod(pooled) + y.numel() if averaged else 0
+    # Repeated channels cost nothing and are not shown.
+    shown = tuple(y.shape[1:]) if averaged else pooled
+    return _Cost("pooling", elementwise=pixels + channels, output_shape=shown)
+
+
+def _addition(y: Tensor) -> _Cost:
+    return _Cost("addition", elementwise=y.numel(), suffix=".residual")
 
 
 def _unit(unit: SignUnit, x: Tensor, y: Tensor) -> _Cost | None:
-    if unit.shortcut is None:
-        return None
-    return _Cost("addition", elementwise=y.numel(), suffix=".residual")
+    return None if unit.shortcut is None else _addition(y)
+
+
+def _inverted_residual(block: InvertedResidual, x: Tensor, y: Tensor) -> _Cost | None:
+    return _addition(y) if block.skip else None
+
+
+def _downsampling(unit: DownsamplingUnit, x: Tensor, y: Tensor) -> _Cost:
+    return _addition(y)
 
 
 def _head(head: Head, x: Tensor, y: Tensor) -> _Cost:
@@ -300,6 +317,8 @@ _RULES: list[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Rule]] = [
     ((nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d), _pool),
     (Shortcut, _shortcut),
     (SignUnit, _unit),
+    (InvertedResidual, _inverted_residual),
+    (DownsamplingUnit, _downsampling),
     (Head, _head),
 ]
 

@@ -225,27 +225,46 @@ def make_activation(name: ActivationName, channels: int) -> nn.Module:
     raise InputError(f"activation is {name!r}; it must be 'rprelu', 'prelu', 'relu' or 'none'")
 
 
+def average_channels(x: Tensor, channels: int, dim: int) -> Tensor:
+    """Averages the channels that fall together: output j of inputs j, j + M, j + 2M and so on.
+
+    They are added in this order, each sum rounded, then divided once by their number, which is
+    one more for the first outputs where M does not divide C (docs/numerics.md, rule 6).
+
+    Args:
+        x: C channels in dimension ``dim``, C >= M.
+        channels: M.
+    """
+    copies, rest = divmod(x.shape[dim], channels)
+    y = x.narrow(dim, 0, channels)
+    for copy in range(1, copies):
+        y = y + x.narrow(dim, copy * channels, channels)
+    if rest == 0:
+        return y / copies
+    longer = y.narrow(dim, 0, rest) + x.narrow(dim, copies * channels, rest)
+    return torch.cat([longer / (copies + 1), y.narrow(dim, rest, channels - rest) / copies], dim)
+
+
 class Shortcut(nn.Module):
     """The parameter-free path around a convolution: [N, C, H, W] -> [N, M, ceil(H/s), ceil(W/s)].
 
     With a stride it averages s x s windows (those at the lower and right edge over the pixels
-    that exist); with more outputs than inputs it repeats the channels, output j from input j mod
-    C. Fewer outputs than inputs have no shortcut here.
+    that exist). Where the numbers of channels differ it is a broadcast residual: with more
+    outputs than inputs it repeats the channels, output j from input j mod C; with fewer it
+    averages them, output j over the inputs i with i mod M = j, so that an average behind a
+    repetition is the identity. A stride is averaged over first, then the channels.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int | Pair = 1) -> None:
         super().__init__()
-        if out_channels < in_channels:
-            raise InputError(
-                f"a shortcut from {in_channels} to {out_channels} channels would drop some; "
-                "use residual='none' for that unit"
-            )
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, pair(stride)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.stride != (1, 1):
             x = F.avg_pool2d(x, self.stride, ceil_mode=True, count_include_pad=False)
-        if self.out_channels != self.in_channels:
+        if self.out_channels < self.in_channels:
+            return average_channels(x, self.out_channels, dim=1)
+        if self.out_channels > self.in_channels:
             x = x.repeat(1, -(-self.out_channels // self.in_channels), 1, 1)
             x = x[:, : self.out_channels]
         return x

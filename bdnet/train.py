@@ -1,4 +1,4 @@
-"""Trains a BD-Net on Fashion-MNIST: ``python -m bdnet.train -o OUT.safetensors``."""
+"""Trains a network on Fashion-MNIST: ``python -m bdnet.train -o OUT.safetensors``."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from rich.console import Console
 from bdnet.checkpoint import SUFFIX, save
 from bdnet.data import fashion_mnist
 from bdnet.errors import InputError
+from bdnet.models import NETWORKS
 from bdnet.training import loop, resume
-from bdnet.training.recipe import Recipe, option
+from bdnet.training.recipe import NETWORK_OPTIONS, Recipe, option
 
 _CHOICES = {
+    "model": tuple(NETWORKS),
     "depthwise": ("ternary", "binary"),
     "pointwise": ("binary", "ternary"),
     "residual": ("pre_bn", "post_bn", "none"),
 }
 _HELP = {
+    "model": "the network",
     "width": "multiplies every number of channels",
     "depthwise": "weights of the depth-wise convolutions",
     "pointwise": "weights of the point-wise convolutions",
     "residual": "where the shortcut joins",
     "stem_stride": "stride of the stem",
-    "strides": "strides of the thirteen blocks, with commas",
+    "strides": "strides of the blocks or stages, with commas",
     "epochs": "passes over the training images",
     "batch_size": "images a step",
     "lr": "highest learning rate",
@@ -51,8 +54,8 @@ def _strides(text: str) -> tuple[int, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bdnet.train",
-        description="Train BDMobileNetV1 on Fashion-MNIST. Interrupted, the same command "
-        "continues where it stopped and ends with the same bits.",
+        description="Train a network on Fashion-MNIST. Interrupted, the same command continues "
+        "where it stopped and ends with the same bits.",
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="the checkpoint, a .safetensors file"
@@ -62,14 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     for field in fields(Recipe):
         default = getattr(defaults, field.name)
         strides = field.name == "strides"
+        of_network = field.name in NETWORK_OPTIONS
+        shown = "what suits --model" if of_network else default
         parser.add_argument(
             option(field.name),
             type=_strides if strides else type(default),
             choices=_CHOICES.get(field.name),
-            default=default,
+            default=None if of_network else default,
             metavar=None if field.name in _CHOICES else "S,S,..." if strides else "N",
-            help=f"{_HELP[field.name]} "
-            f"(default: {','.join(map(str, default)) if strides else default})",
+            help=f"{_HELP[field.name]} (default: {shown})",
         )
     return parser
 

@@ -95,14 +95,18 @@ class SeparableBlock(nn.Module):
 
 
 class Stem(nn.Module):
-    """The float convolution that reads the image: 3x3 with padding 1, no bias, then BN.
+    """The float convolution that reads the image: k x k with padding k // 2, no bias, then BN.
 
-    Shapes: image [N, C, H, W] -> [N, M, ceil(H / stride), ceil(W / stride)].
+    Shapes: image [N, C, H, W] -> [N, M, ceil(H / stride), ceil(W / stride)] for odd k.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 2) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int = 2, kernel_size: int = 3
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False
+        )
         self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ def main(path: Path) -> None:
             onnx.save(quantised, file)
             files.append(str(file))
         options = BenchmarkOptions(use_library=False)
-        comparison = bdnet_export.compare_speed(files[0], files[1:], options=options)
+        question = bdnet_export.SpeedQuestion(files[0], files[1:], options=options)
+        comparison = bdnet_export.compare_speed(question)
     print("| activations | weights | a scale for each | p50, ms | time / the first's |")
     print("|---|---|---|---|---|")
     for (activations, weights, per_channel), run in zip(CHOICES, comparison.runs, strict=True):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import bdnet
 import bdnet_export
-from bdnet_export import Setting, SpeedComparison
+from bdnet_export import Setting, SpeedComparison, SpeedQuestion
 from bdnet_export.contestants import FP32, INT8, MODEL
 from bdnet_export.speed import Run
 from bdnet_runtime.benchmark import BenchmarkOptions
@@ -57,18 +57,17 @@ def measure(case: Case, runs: int, folder: Path) -> list[SpeedComparison]:
     path = folder / f"{case.width:.2f}-{case.size}.onnx"
     shape = (3, case.size, case.size)
     bdnet_export.export(bdnet.BDMobileNetV1(width=case.width), path, input_shape=shape)
+    question = SpeedQuestion(
+        path,
+        (FP32, INT8),
+        settings=case.settings,
+        options=BenchmarkOptions(warmup=3, seconds=SECONDS),
+        rounds=ROUNDS,
+    )
     comparisons = []
     for run in range(runs):
         print(f"{case.title}: run {run + 1} of {runs}", file=sys.stderr)
-        comparisons.append(
-            bdnet_export.compare_speed(
-                path,
-                (FP32, INT8),
-                settings=case.settings,
-                options=BenchmarkOptions(warmup=3, seconds=SECONDS),
-                rounds=ROUNDS,
-            )
-        )
+        comparisons.append(bdnet_export.compare_speed(question))
     return comparisons
 
 

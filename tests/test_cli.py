@@ -266,7 +266,7 @@ def test_an_interruption_is_a_sentence_and_leaves_no_process(
         assert process.wait(timeout=30) == 130
         # The pipe ends when the last process that holds it does: the benchmark's is gone as well.
         started = time.monotonic()
-        assert process.stderr.read() == "bdnet-export: interrupted\n"
+        assert process.stderr.read() == "bdnet-export: interrupted; what it had started was ended\n"
         assert time.monotonic() - started < 10
 
 
@@ -469,13 +469,13 @@ def test_validate_says_that_held_out_images_do_not_fit(resized: Exported) -> Non
     assert "32 random images" in finished.stdout
 
 
-def test_validate_refuses_a_file_whose_image_size_is_open(exported: Exported) -> None:
+def test_validate_refuses_a_file_of_others(exported: Exported) -> None:
     shape = ("N", 3, "H", "W")
     plain_models.write(plain_models.conv_relu(shape), exported.folder / "open.onnx")
     finished = run_in(exported.folder, "validate", "open.onnx", "mine:first")
     assert finished.returncode == 2
     sentence = finished.stderr.splitlines()[-1]
-    assert "the input of open.onnx has no fixed channels, height and width" in sentence
+    assert "open.onnx has no bdnet metadata" in sentence
 
 
 def test_validate_says_that_its_images_are_noise(exported: Exported) -> None:

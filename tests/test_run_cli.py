@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import struct
@@ -131,6 +133,8 @@ def test_a_cell_that_fails_keeps_no_other_from_running(lab: Lab) -> None:
     assert note.endswith(".failed.txt")
     assert [*lab.files()] == [local["file"]]
     lab.require_whole()
+    result = json.loads((lab.results / local["file"]).read_text())
+    assert shlex.join(result["command"]) == planned[1]
 
     planned = lab.command("--dry-run").stdout.splitlines()
     assert planned[0].startswith("bdnet-export bench a.onnx --device gone ")

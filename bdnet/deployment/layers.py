@@ -16,6 +16,7 @@ from bdnet.layers import (
     SignLinear,
     TernaryConv2d,
     TernaryLinear,
+    average_channels,
 )
 from bdnet.packing import pack_plane
 from bdnet.quantize import binary_plane, ternary_planes, weight_scale
@@ -127,18 +128,21 @@ class DeployedSignLinear(nn.Module):
 
 
 class DeployedShortcut(nn.Module):
-    """`bdnet.layers.Shortcut` in NHWC, its average summed in the contract's order."""
+    """`bdnet.layers.Shortcut` in NHWC, its averages summed in the contract's order."""
 
     def __init__(self, shortcut: Shortcut) -> None:
         super().__init__()
         self.window = list(shortcut.stride)
         self.copies = -(-shortcut.out_channels // shortcut.in_channels)
         self.out_channels = shortcut.out_channels
-        self.cut = shortcut.out_channels % shortcut.in_channels != 0
+        self.average = shortcut.out_channels < shortcut.in_channels
+        self.cut = not self.average and shortcut.out_channels % shortcut.in_channels != 0
 
     def forward(self, x: Tensor) -> Tensor:
         if self.window != [1, 1]:
             x = operators.ordered_average_pool(x, self.window)
+        if self.average:
+            return average_channels(x, self.out_channels, dim=3)
         if self.copies > 1:
             x = torch.cat([x] * self.copies, dim=3)
         return x[..., : self.out_channels] if self.cut else x

@@ -1,4 +1,4 @@
-"""What every network here is: a float stem, a body of signs, a float head."""
+"""What every network here is: a stem and a body that end in a float head."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from torch import Tensor, nn
 from bdnet.units import Head, Stem
 
 
-class BDNet(nn.Module):
-    """A network of three parts, which is what `bdnet.deploy` and the exporter rely on.
+class Network(nn.Module):
+    """A network of three parts that a checkpoint can rebuild.
 
     Args:
         stem: image [N, C, H, W] -> [N, c, h, w], in float.
-        body: `SignUnit` and `SeparableBlock`, in sequence: the part whose parity is equality.
+        body: [N, c, h, w] -> features [N, C, h, w]: the layers of signs and what stands between.
         head: features -> logits [N, classes], in float.
         config: the keyword arguments that make the same network again; kept in checkpoints.
     """
 
+    stem: nn.Module
+    body: nn.Module
+    head: Head
+
     def __init__(
-        self, stem: Stem, body: nn.Sequential, head: Head, config: dict[str, Any] | None = None
+        self, stem: nn.Module, body: nn.Module, head: Head, config: dict[str, Any] | None = None
     ) -> None:
         super().__init__()
         self.stem = stem
@@ -29,8 +33,23 @@ class BDNet(nn.Module):
         self.config = config or {}
 
     def features(self, image: Tensor) -> Tensor:
-        """What leaves the body of signs: [N, C, h, w]."""
+        """What the head reads: [N, C, h, w]."""
         return self.body(self.stem(image))  # type: ignore[no-any-return]
 
     def forward(self, image: Tensor) -> Tensor:
         return self.head(self.features(image))  # type: ignore[no-any-return]
+
+
+class BDNet(Network):
+    """A network whose body is `SignUnit` and `SeparableBlock` in sequence: one binary region.
+
+    Its parity is equality from the image to the features, and its body is fused block by block.
+    """
+
+    stem: Stem
+    body: nn.Sequential
+
+    def __init__(
+        self, stem: Stem, body: nn.Sequential, head: Head, config: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(stem, body, head, config)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Literal
 
 from torch import nn
 
-from bdnet.errors import InputError
-from bdnet.layers import ActivationName, BinaryConv2d, SignConv2d, TernaryConv2d
+from bdnet.layers import ActivationName
+from bdnet.models.arguments import Weights, convolution, integers, require_positive, scaled
 from bdnet.models.base import BDNet
 from bdnet.units import Head, Residual, SeparableBlock, SignUnit, Stem
 
-Weights = Literal["binary", "ternary"]
-
-_CONVOLUTIONS: dict[str, type[SignConv2d]] = {"binary": BinaryConv2d, "ternary": TernaryConv2d}
 _CHANNELS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 _STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
-
-
-def _convolution(argument: str, weights: str) -> type[SignConv2d]:
-    try:
-        return _CONVOLUTIONS[weights]
-    except KeyError:
-        raise InputError(f"{argument} is {weights!r}; it must be 'binary' or 'ternary'") from None
 
 
 class BDMobileNetV1(BDNet):
@@ -59,26 +47,19 @@ class BDMobileNetV1(BDNet):
         stem_stride: int = 2,
         strides: Sequence[int] | None = None,
     ) -> None:
-        strides = list(_STRIDES if strides is None else strides)
-        if len(strides) != len(_CHANNELS) or any(s < 1 for s in strides):
-            raise InputError(
-                f"strides is {strides}; it must be {len(_CHANNELS)} positive integers, one a block"
-            )
-        if not 0 < width < math.inf or num_classes < 1 or in_channels < 1 or stem_stride < 1:
-            raise InputError(
-                f"width {width}, num_classes {num_classes}, in_channels {in_channels} and "
-                f"stem_stride {stem_stride} must all be positive"
-            )
-
-        def scaled(channels: int) -> int:
-            return max(8, round(channels * width / 8) * 8)
-
-        depthwise_conv = _convolution("depthwise", depthwise)
-        pointwise_conv = _convolution("pointwise", pointwise)
+        strides = integers("strides", strides, _STRIDES, of="block")
+        require_positive(
+            width=width,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            stem_stride=stem_stride,
+        )
+        depthwise_conv = convolution("depthwise", depthwise)
+        pointwise_conv = convolution("pointwise", pointwise)
         blocks = []
-        c = first = scaled(32)
+        c = first = scaled(32, width)
         for channels, stride in zip(_CHANNELS, strides, strict=True):
-            m = scaled(channels)
+            m = scaled(channels, width)
             blocks.append(
                 SeparableBlock(
                     SignUnit(

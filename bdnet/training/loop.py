@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bdnet.data.fashion_mnist import Images
 from bdnet.errors import InputError
-from bdnet.models import BDNet
+from bdnet.models import Network
 from bdnet.preprocessing import Preprocessing
 from bdnet.training import resume
 from bdnet.training.augmentation import flip_and_shift
@@ -47,7 +47,7 @@ def digest(data: Images) -> str:
 
 
 def train(
-    model: BDNet,
+    model: Network,
     recipe: Recipe,
     training: Images,
     validation: Images,
@@ -98,7 +98,7 @@ def train(
 
 
 def _epoch(
-    model: BDNet,
+    model: Network,
     optimizer: torch.optim.Optimizer,
     recipe: Recipe,
     epoch: int,

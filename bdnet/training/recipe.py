@@ -10,9 +10,26 @@ from typing import Any
 import torch
 
 from bdnet.errors import InputError
-from bdnet.models import BDMobileNetV1
-from bdnet.models.mobilenet_v1 import Weights
+from bdnet.models import NETWORKS, Network
+from bdnet.models.arguments import Weights
 from bdnet.units import Residual
+
+_BD_NET = {"depthwise": "ternary", "pointwise": "binary", "residual": "pre_bn"}
+_THIRTEEN = (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+
+_NETWORK_OPTIONS: dict[str, dict[str, Any]] = {
+    "BDMobileNetV1": {**_BD_NET, "stem_stride": 2, "strides": _THIRTEEN},
+    "BDMobileNetV2": {**_BD_NET, "stem_stride": 2, "strides": (1, 1, 2, 2, 1, 1, 1)},
+    "ReActNetA": {"stem_stride": 2, "strides": _THIRTEEN},
+    "BiRealNet18": {"stem_stride": 2, "strides": (1, 2, 2, 2)},
+}
+"""The options that each network has beside its width, with values for 28 x 28 images."""
+
+NETWORK_OPTIONS = (*_BD_NET, "stem_stride", "strides")
+"""The fields whose default depends on the network."""
+
+_FIXED: dict[str, dict[str, Any]] = {"BiRealNet18": {"pool": False}}
+"""What is no option and another for 28 x 28 images than the network's default."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +37,11 @@ class Recipe:
     """The network and how it is trained; each field is an option of ``python -m bdnet.train``.
 
     Args:
-        width, depthwise, pointwise, residual, stem_stride, strides: as in `BDMobileNetV1`.
+        model: name of the network in ``bdnet.models``.
+        width: as the network takes it.
+        depthwise, pointwise, residual, stem_stride, strides: likewise. Where nothing is given they
+            are what suits the network and images of 28 x 28; they stay None where the network has
+            no such argument.
         epochs: passes over the training images.
         batch_size: images a step; the rest of an epoch that fills no batch is left out.
         lr: Adam's highest learning rate; it rises in the first epoch, then falls as a cosine.
@@ -30,12 +51,13 @@ class Recipe:
         threads: PyTorch's threads; sums are split among them, so they decide bits too.
     """
 
+    model: str = "BDMobileNetV1"
     width: float = 0.25
-    depthwise: Weights = "ternary"
-    pointwise: Weights = "binary"
-    residual: Residual = "pre_bn"
-    stem_stride: int = 2
-    strides: tuple[int, ...] = (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+    depthwise: Weights | None = None
+    pointwise: Weights | None = None
+    residual: Residual | None = None
+    stem_stride: int | None = None
+    strides: tuple[int, ...] | None = None
     epochs: int = 30
     batch_size: int = 128
     lr: float = 5e-3
@@ -58,20 +80,25 @@ class Recipe:
             value = getattr(self, name)
             if not least <= value <= most:  # so that NaN is refused as well
                 raise InputError(f"{option(name)} is {value}; it must be {least:g} to {most:g}")
+        if self.model not in _NETWORK_OPTIONS:
+            known = ", ".join(_NETWORK_OPTIONS)
+            raise InputError(f"--model is {self.model!r}; it must be one of {known}")
+        defaults = _NETWORK_OPTIONS[self.model]
+        for name in NETWORK_OPTIONS:
+            if getattr(self, name) is None:
+                # The instance is frozen for others only.
+                object.__setattr__(self, name, defaults.get(name))
+            elif name not in defaults:
+                raise InputError(f"{self.model} has no {option(name)}; leave it out")
 
-    def build(self, num_classes: int, in_channels: int) -> BDMobileNetV1:
+    def build(self, num_classes: int, in_channels: int) -> Network:
         """The network with its initial weights."""
         torch.manual_seed(self.seed)
-        return BDMobileNetV1(
-            width=self.width,
-            num_classes=num_classes,
-            in_channels=in_channels,
-            depthwise=self.depthwise,
-            pointwise=self.pointwise,
-            residual=self.residual,
-            stem_stride=self.stem_stride,
-            strides=self.strides,
-        )
+        arguments: dict[str, Any] = {
+            name: getattr(self, name) for name in ("width", *_NETWORK_OPTIONS[self.model])
+        }
+        arguments |= {"num_classes": num_classes, "in_channels": in_channels}
+        return NETWORKS[self.model](**arguments, **_FIXED.get(self.model, {}))
 
     def learning_rate(self, step: int, steps_per_epoch: int) -> float:
         """A linear rise over the first epoch, then half a cosine down to 0."""
@@ -89,13 +116,18 @@ class Recipe:
         return torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "strides": list(self.strides)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
 
     def command(self, output: str) -> str:
         """The command that trains by this recipe into the file called ``output``."""
         words = ["python", "-m", "bdnet.train", "-o", output]
         for field in fields(self):
             value = getattr(self, field.name)
+            if value is None:
+                continue
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
             words += [option(field.name), text]
         return shlex.join(words)

@@ -58,6 +58,7 @@ def bench_result(
     rounds: int = 1,
     calibration: str | None = None,
     parity: Result | None = None,
+    command: Sequence[str] | None = None,
 ) -> Result:
     """The result of a bench on one device.
 
@@ -65,10 +66,12 @@ def bench_result(
         runs: from `run_entry`; the model's first.
         conditions: the result of ``python -m bdnet_runtime.monitor``.
         parity: what the device's verification found, and what with.
+        command: the words that the user typed for it; None where no command was typed.
     """
     return {
         "schema": SCHEMA,
         "kind": "bench",
+        "command": None if command is None else list(command),
         "device": {"name": device.name, "address": device.address},
         "emulated": runs[0]["benchmark"]["host"]["emulated"],
         "model": str(model),

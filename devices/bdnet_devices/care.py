@@ -10,6 +10,7 @@ from typing import Any
 
 from bdnet_devices.device import Device, Progress
 from bdnet_devices.errors import DeviceError
+from bdnet_devices.side_by_side import pause
 from bdnet_runtime import InputError
 from bdnet_runtime.monitor import WatchOptions
 
@@ -71,4 +72,4 @@ def _cool(device: Device, most: float, seconds: float, progress: Progress) -> No
                 f"than the {most:g} of --max-temperature; cool it, or give --cool-down more seconds"
             )
         progress(f"cooling down from {temperature:.0f} to {most:g} °C", waited / seconds)
-        time.sleep(min(POLL_SECONDS, seconds - waited))
+        pause(min(POLL_SECONDS, seconds - waited))

@@ -17,7 +17,7 @@ from types import TracebackType
 
 from bdnet_devices.errors import DeviceError
 from bdnet_devices.ssh import Connection, read_until
-from bdnet_devices.ssh_failures import explain_command
+from bdnet_devices.ssh_failures import NOT_FOUND, explain_command
 from bdnet_devices.supervisor import supervise
 
 BEAT_SECONDS, STALE_SECONDS = 10, 60
@@ -26,6 +26,7 @@ HELD = "held"
 
 # Arguments: the folder, the owner. Times are /proc/uptime's, which no clock that is set changes.
 _SCRIPT = f"""
+command -v flock >/dev/null || {{ echo "flock: not found" >&2; exit {NOT_FOUND}; }}
 mkdir -p -- "$1" && exec 9<>"$1/lock" || exit 1
 uptime() {{ read -r up rest </proc/uptime; up=${{up%.*}}; }}
 uptime

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from bdnet_devices.side_by_side import interruptible
 from bdnet_runtime import InputError
 
 # Words of pip and of the libraries below it that say that no index answered.
@@ -33,7 +34,7 @@ def pip(
     """
     lines: list[str] = []
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
-    with subprocess.Popen(
+    started = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -41,7 +42,8 @@ def pip(
         text=True,
         errors="replace",
         env=env,
-    ) as process:
+    )
+    with interruptible(started) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 from bdnet_devices.device import Progress
 from bdnet_devices.errors import ProcessEndedError
+from bdnet_devices.side_by_side import interruptible
+from bdnet_devices.ssh_failures import SIGNALLED
 from bdnet_runtime import InputError
 from bdnet_runtime.events import BAD_INPUT, END
 
-SHELL_SIGNAL = 128
+GRACE_SECONDS = 3.0
 
 Event = dict[str, Any]
 Explain = Callable[[int, str], Exception | None]
@@ -31,6 +33,7 @@ class EventProcess:
     """A process and the events that it writes. As a context, it ends with it.
 
     Its standard input stays open until the end: a board takes the end of it for the client's death.
+    Ctrl-C does not reach it: this process decides.
 
     Args:
         argv: the command.
@@ -42,12 +45,15 @@ class EventProcess:
         with ExitStack() as stack:
             # A file and not a pipe: nobody reads it while the process runs, and a pipe could fill.
             self._errors = stack.enter_context(tempfile.TemporaryFile())
-            self._process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                text=True,
+            self._process = interruptible(
+                subprocess.Popen(
+                    list(argv),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    text=True,
+                    start_new_session=True,
+                )
             )
             stack.pop_all()
 
@@ -83,16 +89,24 @@ class EventProcess:
             raise self._failure(status)
         return result
 
-    def end(self) -> None:
-        """Ends the process if it has not, and waits until it is gone."""
-        self._process.kill()
-        self._process.wait()
+    def end(self, grace: float = 0) -> None:
+        """Ends the process if it has not, and waits until it is gone.
+
+        Args:
+            grace: seconds that it has to end by itself, as it does when its standard input ends.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
-        self._process.stdout.close()
-        self._errors.close()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            self._errors.close()
 
     def __enter__(self) -> EventProcess:
         return self
@@ -122,7 +136,7 @@ Own = TypeVar("Own", bound="_Ending")
 
 
 class _Ending:
-    """A context at whose end its process has ended."""
+    """A context at whose end its process has ended: by itself, since a monitor has to clean up."""
 
     def __init__(self, process: EventProcess) -> None:
         self._process = process
@@ -136,7 +150,7 @@ class _Ending:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.end()
+        self._process.end(GRACE_SECONDS)
 
 
 class ProcessTurnTaker(_Ending):
@@ -164,7 +178,7 @@ def wait_until_ready(process: EventProcess, progress: Progress | None = None) ->
     try:
         process.next_event("ready", progress)
     except BaseException:
-        process.end()
+        process.end(GRACE_SECONDS)
         raise
     return process
 
@@ -180,7 +194,7 @@ def _event(line: str) -> Event | None:
 
 def _ending(status: int) -> str:
     # A shell that waited for it, as on a board, adds the signal's number to 128.
-    number = -status if status < 0 else status - SHELL_SIGNAL
+    number = -status if status < 0 else status - SIGNALLED
     if number in {*signal.Signals}:
         return f"was ended by {signal.Signals(number).name}"
     return f"ended with status {status}"

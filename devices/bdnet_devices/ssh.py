@@ -23,6 +23,7 @@ from types import TracebackType
 from bdnet_devices import ssh_failures
 from bdnet_devices.errors import DeviceError
 from bdnet_devices.inventory import DeviceEntry
+from bdnet_devices.side_by_side import interruptible
 from bdnet_devices.supervisor import supervise
 
 SSH_FAILED = 255
@@ -119,7 +120,7 @@ class Connection:
         completed = Completed(
             process.returncode, out.decode(errors="replace"), errors.decode(errors="replace")
         )
-        if completed.status == SSH_FAILED:
+        if completed.status > ssh_failures.SIGNALLED:
             self._require_alive(seconds=1)
         if check and completed.status != 0:
             raise ssh_failures.explain_command(
@@ -173,6 +174,9 @@ class Connection:
             if self._lost(seconds=1):
                 return ssh_failures.explain_loss(self.entry)
             return ssh_failures.explain_ssh(self.entry, errors)
+        # A board that restarts ends what runs there, and then the connection.
+        if status > ssh_failures.SIGNALLED and self._lost(seconds=1):
+            return ssh_failures.explain_loss(self.entry)
         if status in (ssh_failures.NOT_FOUND, ssh_failures.CANNOT_RUN):
             return ssh_failures.explain_command(self.entry, "the command", status, errors)
         return None
@@ -184,13 +188,15 @@ class Connection:
 
     def popen(self, line: str) -> subprocess.Popen[bytes]:
         """Starts `client`, all three streams pipes, out of Ctrl-C's reach: this process decides."""
-        return subprocess.Popen(
-            self.client(line),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=_environment(),
+        return interruptible(
+            subprocess.Popen(
+                self.client(line),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                env=_environment(),
+            )
         )
 
     def _open(self) -> None:
@@ -221,6 +227,7 @@ class Connection:
             env=_environment(),
         )
         self._cleanup.callback(_end, self._master)
+        interruptible(self._master)
         said = read_until(self._master, f"{READY}\n".encode(), READY_SECONDS)
         if said is None:
             if self._master.poll() is None:

@@ -8,6 +8,7 @@ from bdnet_devices.errors import DeviceError
 from bdnet_devices.inventory import DeviceEntry
 
 NOT_FOUND, CANNOT_RUN = 127, 126
+SIGNALLED = 128  # and the signal's number, as shells say it; 255 is ssh's own failure
 SHOWN = 80  # characters of a command
 
 
@@ -69,8 +70,8 @@ def explain_ssh(entry: DeviceEntry, errors: str) -> DeviceError:
 def explain_loss(entry: DeviceEntry) -> DeviceError:
     """The connection was there and is not any more."""
     return DeviceError(
-        f"{entry.name}: the connection was lost; see that the board is on and in this network, "
-        "then run this again: what has arrived is not sent again"
+        f"{entry.name}: the connection was lost, or the board has restarted; see that it is on and "
+        "in this network, then run this again: what has arrived is not sent again"
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bdnet_devices import ssh_failures
 from bdnet_devices.errors import DeviceError
+from bdnet_devices.side_by_side import interruptible
 
 if TYPE_CHECKING:
     from bdnet_devices.ssh import Connection
@@ -108,12 +109,14 @@ def _stream(
     script = f"cat {'>>' if append else '>'} {shlex.quote(part)}"
     # 'cat' ends with its input, so it needs no supervisor.
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            connection.client(shlex.join(["sh", "-c", script])),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,
+        process = interruptible(
+            subprocess.Popen(
+                connection.client(shlex.join(["sh", "-c", script])),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
         )
         assert process.stdin is not None
         try:

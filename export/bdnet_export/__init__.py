@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bdnet_export.module_validation import validate_module
     from bdnet_export.report import Check, ValidationReport
     from bdnet_export.source import Source, load_source
-    from bdnet_export.speed import Setting, SpeedComparison, compare_speed
+    from bdnet_export.speed import Setting, SpeedComparison, SpeedQuestion, compare_speed
     from bdnet_export.validation import validate
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Setting",
     "Source",
     "SpeedComparison",
+    "SpeedQuestion",
     "ValidationReport",
     "compare_speed",
     "export",
@@ -41,6 +42,7 @@ _HOMES = {
     "Setting": "speed",
     "Source": "source",
     "SpeedComparison": "speed",
+    "SpeedQuestion": "speed",
     "ValidationReport": "report",
     "compare_speed": "speed",
     "export": "exporter",

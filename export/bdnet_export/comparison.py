@@ -24,6 +24,7 @@ from bdnet_runtime.session import reason
 from bdnet_runtime.verification import (
     Array,
     Difference,
+    Images,
     Tally,
     layer_report,
     require_shapes,
@@ -69,7 +70,7 @@ class FileRun:
         )
 
     def _compute(
-        self, session: onnxruntime.InferenceSession, images: Array, names: Sequence[str]
+        self, session: onnxruntime.InferenceSession, images: Images, names: Sequence[str]
     ) -> list[Array]:
         try:
             return [np.asarray(y) for y in session.run(list(names), {self._image: images})]
@@ -79,7 +80,7 @@ class FileRun:
                 f"{list(images.shape)}: {reason(error)}"
             ) from error
 
-    def compare(self, begin: int, images: Array, features: Array, logits: Array) -> None:
+    def compare(self, begin: int, images: Images, features: Array, logits: Array) -> None:
         """Runs ``images`` (filled up to a batch) and compares the first len(features) results."""
         got_logits, got_features = self._compute(
             self._session, images, [self._logits, self._metadata.features]
@@ -94,10 +95,10 @@ class FileRun:
         """Features and logits, each with its verdict."""
         return tally_checks(self.tally, self.label)
 
-    def compare_layers(self, deployed: DeployedNet, image: Array) -> LayerComparison:
+    def compare_layers(self, deployed: DeployedNet, image: Images) -> LayerComparison:
         """Every layer's output on the first of ``image``, which is filled up to a batch."""
         layers = self._metadata.layers
-        expected = layer_outputs(deployed, layers, image)[0]
+        expected = layer_outputs(deployed, layers, self._metadata.network_input(image))[0]
         got = self._compute(self._create(layers), image, layers)
         return LayerComparison(
             self.label,
@@ -107,10 +108,10 @@ class FileRun:
             ],
         )
 
-    def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
+    def first_difference(self, deployed: DeployedNet, image: Images) -> tuple[str | None, str]:
         """The first layer or fused block whose output differs on ``image``, and how it differs."""
         layers = self._metadata.layers
-        expected = layer_outputs(deployed, layers, image)[0]
+        expected = layer_outputs(deployed, layers, self._metadata.network_input(image))[0]
         got = self._compute(self._create(layers), image, layers)
         for layer, values in zip(layers, got, strict=True):
             difference = Difference.between(expected[layer][0], values[0])

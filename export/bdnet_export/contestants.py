@@ -7,15 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from bdnet import InputError
 from bdnet_devices import Contestant
 from bdnet_devices.bench_result import MODEL
 from bdnet_devices.device import Progress
-from bdnet_export.images import load_images, random_images
-from bdnet_export.metadata import read_metadata
-from bdnet_export.model_file import fixed_batch, image_shape, load_model
+from bdnet_export.byte_input import read_bytes
+from bdnet_export.file_input import Size, file_input
+from bdnet_export.images import ImageSet, load_images, random_images
+from bdnet_export.metadata import ModelMetadata, read_metadata
+from bdnet_export.model_file import fixed_batch, load_model
 from bdnet_export.twins import float_twin, int8_twin, lite_twin
 from bdnet_runtime.benchmark import BenchmarkOptions
 from bdnet_runtime.lite import SUFFIX as LITE_SUFFIX
@@ -56,21 +59,34 @@ def write_twins(
     batches: Iterable[int | None],
     images: Path | None,
     progress: Progress,
+    size: Size | None = None,
 ) -> str | None:
     """Writes those of the twins that are wanted.
 
     Args:
         batches: images a run: a .tflite file is made for each.
         images: what the int8 twin is calibrated on; by default noise.
+        size: height and width of the images, where the file leaves them open.
 
     Returns:
         What the int8 twin was calibrated on, in words, where it is wanted.
     """
     model = load_model(path)
     progress("building the fp32 twin", 0.0)
-    twin = float_twin(model, path)
-    if FP32 in wanted:
-        _save(twin, _twin_path(FP32, path, folder))
+    twin, metadata = float_twin(model, path, size), read_metadata(model, path)
+
+    def save(made: onnx.ModelProto, name: str) -> None:
+        # What makes floats of bytes is in the file, so it is in those it is measured beside.
+        if metadata.as_bytes and metadata.preprocessing is not None:
+            read_bytes(made, made.graph.input[0].name, metadata.preprocessing)
+        _save(made, _twin_path(name, path, folder))
+
+    calibration = None
+    if INT8 in wanted:
+        calibration = _calibration(file_input(model, path).image_shape(size), images, metadata)
+        progress(f"quantising the int8 twin on {calibration.description}", 0.0)
+        floats = np.asarray(calibration.images, np.float32)
+        save(int8_twin(twin, floats), INT8)
     if TFLITE in wanted:
         for batch in dict.fromkeys(batches):
             lite_twin(
@@ -79,17 +95,18 @@ def write_twins(
                 _twin_path(TFLITE, path, folder, batch),
                 progress,
             )
-    if INT8 not in wanted:
-        return None
-    shape = image_shape(model, path)
+    if FP32 in wanted:
+        save(twin, FP32)
+    return None if calibration is None else calibration.description
+
+
+def _calibration(
+    shape: tuple[int, int, int], images: Path | None, metadata: ModelMetadata
+) -> ImageSet:
+    """What the int8 twin, which is quantised as a network of floats, is calibrated on."""
     if images is None:
-        calibration = random_images(CALIBRATION_IMAGES, shape)
-    else:
-        preprocessing = read_metadata(model, path).preprocessing
-        calibration = load_images(images, input_shape=shape, preprocessing=preprocessing)
-    progress(f"quantising the int8 twin on {calibration.description}", 0.0)
-    _save(int8_twin(twin, calibration.images), _twin_path(INT8, path, folder))
-    return calibration.description
+        return random_images(CALIBRATION_IMAGES, shape)
+    return load_images(images, input_shape=shape, preprocessing=metadata.preprocessing)
 
 
 def contestant(name: str, path: Path, folder: Path, options: BenchmarkOptions) -> Contestant:

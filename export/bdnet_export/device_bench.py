@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from bdnet_devices import Device
 from bdnet_devices.bench_result import bench_result
 from bdnet_devices.care import Care, watched
 from bdnet_devices.device import Progress
-from bdnet_export.parity import verification_files, verify_on_device
+from bdnet_export.parity import plan_verification, verify_on_device
 from bdnet_export.speed import Contest, SpeedComparison
 from bdnet_runtime import lite
 from bdnet_runtime.monitor import WatchOptions
@@ -47,11 +47,13 @@ def bench_on_device(
     care: Care,
     question: ParityQuestion | None,
     progress: Progress,
+    command: Sequence[str] | None = None,
 ) -> DeviceBench:
     """Verifies and measures.
 
     Args:
         question: what the model is verified with first; None: it is not.
+        command: the words that the user typed for it.
 
     Raises:
         InputError: the model cannot be run there, or the device is not fit to be measured.
@@ -71,6 +73,7 @@ def bench_on_device(
         rounds=comparison.rounds,
         calibration=comparison.calibration,
         parity=parity,
+        command=command,
     )
     return DeviceBench(comparison, result)
 
@@ -83,11 +86,10 @@ def plan_on_device(
     note: Callable[[str], None],
 ) -> None:
     """Notes what `bench_on_device` would run, in its order. The device is one of a dry run."""
-    put = cache(device.put)  # one that is not there would be sent once
     if question is not None:
-        with verification_files(contest.model, question.reference) as files:
-            model, reference = map(put, files)
-            note(device.typed(_verify_options(contest).command("", model, reference)))
+        options = _verify_options(contest)
+        plan_verification(device, contest.model, question.reference, options, note)
+    put = cache(device.put)  # one that is not there would be sent once
     note(device.typed(WatchOptions(care.governor).command("")))
     in_turns = len(contest.contestants) > 1
     for _, _, one in contest.contestants:

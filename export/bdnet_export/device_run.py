@@ -13,7 +13,7 @@ from bdnet_export.comparison import layer_outputs, tally_checks
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.parity import verify_on_device
 from bdnet_export.report import Check, LayerComparison
-from bdnet_runtime.verification import Array, Reference, Tally
+from bdnet_runtime.verification import Array, Images, Reference, Tally
 from bdnet_runtime.verify import VerifyOptions
 
 
@@ -24,9 +24,9 @@ class DeviceRun:
         self.device, self.label = device.name, f"on {device.name}"
         self.tally = Tally()
         self._device, self._path, self._metadata = device, path, metadata
-        self._parts: list[tuple[Array, Array, Array]] = []
+        self._parts: list[tuple[Images, Array, Array]] = []
 
-    def compare(self, begin: int, images: Array, features: Array, logits: Array) -> None:
+    def compare(self, begin: int, images: Images, features: Array, logits: Array) -> None:
         """Notes the first len(features) of ``images``, which are filled up to a batch."""
         self._parts.append((images[: len(features)], features, logits))
 
@@ -42,11 +42,11 @@ class DeviceRun:
         self.tally.top1 = found["top1"]
         return tally_checks(self.tally, self.label)
 
-    def compare_layers(self, deployed: DeployedNet, image: Array) -> LayerComparison:
+    def compare_layers(self, deployed: DeployedNet, image: Images) -> LayerComparison:
         """Every layer's output on the first of ``image``, which is filled up to a batch."""
         return LayerComparison(self.label, self._verify_layers(deployed, image)["layers"])
 
-    def first_difference(self, deployed: DeployedNet, image: Array) -> tuple[str | None, str]:
+    def first_difference(self, deployed: DeployedNet, image: Images) -> tuple[str | None, str]:
         """The first layer whose output differs there on ``image``, and how it differs."""
         found = self._verify_layers(deployed, image)
         first = found["first_difference"]
@@ -58,8 +58,9 @@ class DeviceRun:
         words = next(layer["first"] for layer in found["layers"] if layer["name"] == first)
         return first, f"{words} of those sent, which is image {self.tally.failing_image} of all"
 
-    def _verify_layers(self, deployed: DeployedNet, image: Array) -> dict[str, Any]:
-        values, logits = layer_outputs(deployed, self._metadata.layers, image)
+    def _verify_layers(self, deployed: DeployedNet, image: Images) -> dict[str, Any]:
+        read = self._metadata.network_input(image)
+        values, logits = layer_outputs(deployed, self._metadata.layers, read)
         first = {layer: value[:1] for layer, value in values.items()}
         reference = Reference(image[:1], logits[:1], first)
         return verify_on_device(self._device, self._path, reference, VerifyOptions())

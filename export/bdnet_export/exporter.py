@@ -20,6 +20,7 @@ from torch import nn
 import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing, is_network
 from bdnet_export import fusion
+from bdnet_export.byte_input import read_bytes, require_byte_preprocessing
 from bdnet_export.export_result import ExportResult
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import layers_in_file
@@ -46,6 +47,7 @@ def export(
     fallback: bool = True,
     fuse: bool = True,
     preprocessing: Preprocessing | None = None,
+    as_bytes: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Writes ``model`` as an ONNX file.
@@ -68,11 +70,13 @@ def export(
         fuse: makes one operator of each block and of the stem, which runs faster and gives the
             same bits; without it every unit's output is a value of the file.
         preprocessing: noted in the metadata.
+        as_bytes: the input is uint8 [N, H, W, C], and the preprocessing is inside the file.
         progress: called with a few words at the beginning of each stage.
 
     Raises:
         InputError: the model has no deployment form, the shape does not fit it, the opset is not
-            supported, or the path cannot be written.
+            supported, bytes have no preprocessing or one that does not fit, or the path cannot be
+            written.
     """
     started = time.perf_counter()
     tell = progress or (lambda stage: None)
@@ -87,6 +91,11 @@ def export(
         raise InputError(f"the batch is {batch}; expected a positive number")
     shapes = _shapes(input_shape)
     if not is_network(model):
+        if as_bytes:
+            raise InputError(
+                f"{type(model).__name__} is no plain BDNet, and only those read image bytes; leave "
+                "--input out and normalise outside, or put the normalisation into the module"
+            )
         return export_module(
             model,
             path,
@@ -106,6 +115,8 @@ def export(
     tell("folding constants, packing weights")
     deployed = bdnet.deploy(model)
     _require_fit(deployed, image_shape)
+    if as_bytes:
+        preprocessing = require_byte_preprocessing(preprocessing, image_shape[0])
     tell("tracing with torch.export and torch.onnx")
     example = torch.zeros(2 if dynamic_batch else batch, *image_shape)
     traced = trace(
@@ -114,6 +125,8 @@ def export(
     tell("naming, fusing, attaching operator bodies, checking")
     fused = _prepare(traced, deployed, fuse)
     proto = to_proto(traced, type(model).__name__, opset, fallback)
+    if as_bytes and preprocessing is not None:
+        read_bytes(proto, proto.graph.input[0].name, preprocessing)
     if dynamic_batch or batch > 1:
         run_image_by_image(proto, deployed.layers()[-1])
     metadata = ModelMetadata(
@@ -122,6 +135,7 @@ def export(
         deployed.digest(),
         layers_in_file(proto, deployed.layers()),
         preprocessing,
+        as_bytes,
     )
     onnx.helper.set_model_props(proto, metadata.to_properties())
     onnx.checker.check_model(proto, full_check=True)

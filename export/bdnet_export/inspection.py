@@ -52,6 +52,7 @@ class Inspection:
     """What is in an exported file.
 
     Args:
+        inputs, outputs: the shape of each; ``input_types``: such as "uint8".
         operators: how many nodes of each type, custom ones with their domain.
         ops: FLOPs + binary operations / 64 of one image, None where a shape is not known.
     """
@@ -62,6 +63,7 @@ class Inspection:
     version: str
     metadata: dict[str, str]
     inputs: dict[str, Shape]
+    input_types: dict[str, str]
     outputs: dict[str, Shape]
     operators: dict[str, int]
     layers: list[Layer]
@@ -112,6 +114,10 @@ def inspect(onnx_path: str | os.PathLike[str]) -> Inspection:
         version=metadata.version,
         metadata={prop.key: prop.value for prop in model.metadata_props},
         inputs={value.name: shapes[value.name] for value in graph.input},
+        input_types={
+            value.name: onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name
+            for value in graph.input
+        },
         outputs={value.name: shapes[value.name] for value in graph.output},
         operators=dict(
             Counter(

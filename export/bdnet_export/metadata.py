@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 
 from bdnet import InputError
@@ -13,6 +15,8 @@ from bdnet.preprocessing import Preprocessing
 
 FORMAT = 1
 _PREFIX = "bdnet."
+_FLOATS = {"dtype": "float32", "layout": "NCHW"}
+_BYTES = {"dtype": "uint8", "layout": "NHWC"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class ModelMetadata:
         layers: paths of the modules of the binary body, stem first; the value of the same name is
             that module's output. A unit inside a fused block has none and is left out. The last
             one's are the features.
-        preprocessing: from image bytes to the input, where the checkpoint knows it.
+        preprocessing: from image bytes to the network's input, where the checkpoint knows it.
+        as_bytes: the file reads image bytes, uint8 [N, H, W, C], and has the preprocessing inside;
+            otherwise the network's input, float32 [N, C, H, W].
     """
 
     version: str
@@ -34,6 +40,7 @@ class ModelMetadata:
     constants_sha256: str
     layers: tuple[str, ...]
     preprocessing: Preprocessing | None = None
+    as_bytes: bool = False
 
     @property
     def is_module(self) -> bool:
@@ -45,6 +52,13 @@ class ModelMetadata:
         """The value that leaves the body."""
         return self.layers[-1]
 
+    def network_input(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """What the network reads where the file reads ``images``: preprocessed outside."""
+        if not self.as_bytes:
+            return images
+        assert self.preprocessing is not None, "read_metadata has seen to it"
+        return self.preprocessing(images.transpose(0, 3, 1, 2))
+
     def to_properties(self) -> dict[str, str]:
         """As strings, for ModelProto.metadata_props."""
         properties = {
@@ -53,6 +67,7 @@ class ModelMetadata:
             "network": json.dumps(self.network, sort_keys=True),
             "constants_sha256": self.constants_sha256,
             "layers": json.dumps(self.layers),
+            "input": json.dumps(_BYTES if self.as_bytes else _FLOATS, sort_keys=True),
         }
         if self.preprocessing is not None:
             properties["preprocessing"] = json.dumps(self.preprocessing.to_dict(), sort_keys=True)
@@ -84,12 +99,16 @@ def read_metadata(model: onnx.ModelProto, path: object) -> ModelMetadata:
         layers = tuple(str(layer) for layer in json.loads(properties[_PREFIX + "layers"]))
         if not layers:
             raise ValueError("no layers")
+        read = json.loads(properties.get(_PREFIX + "input", json.dumps(_FLOATS)))
+        if read not in (_FLOATS, _BYTES) or (read == _BYTES and preprocessing is None):
+            raise ValueError(f"input {read}")
         return ModelMetadata(
             properties[_PREFIX + "version"],
             json.loads(properties[_PREFIX + "network"]),
             properties[_PREFIX + "constants_sha256"],
             layers,
             None if preprocessing is None else Preprocessing.from_dict(json.loads(preprocessing)),
+            read == _BYTES,
         )
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(

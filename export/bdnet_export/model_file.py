@@ -81,16 +81,3 @@ def layers_in_file(proto: onnx.ModelProto, layers: Sequence[str]) -> tuple[str, 
     """Those of a network's ``layers`` that the file has, which are all not inside fused blocks."""
     inside = {f"{block}.depthwise" for block in fused_blocks(proto).values()}
     return tuple(layer for layer in layers if layer not in inside)
-
-
-def image_shape(proto: onnx.ModelProto, path: Path) -> tuple[int, int, int]:
-    """(C, H, W) of what the file at ``path`` reads. Raises `InputError` where it is not fixed."""
-    dims = proto.graph.input[0].type.tensor_type.shape.dim if proto.graph.input else []
-    shape = tuple(dim.dim_value for dim in dims[1:])  # 0 where it is open
-    if len(shape) != 3 or min(shape) < 1:
-        raise InputError(
-            f"the input of {path} has no fixed channels, height and width; expected "
-            "[N, C, H, W] of which N alone may be open, as 'bdnet-export export' writes it"
-        )
-    channels, height, width = shape
-    return channels, height, width

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from bdnet import BDNet, InputError, is_network
 from bdnet_devices import Device
 from bdnet_devices.device import Progress
 from bdnet_export.comparison import layer_outputs
-from bdnet_export.images import random_images
-from bdnet_export.metadata import read_metadata
-from bdnet_export.model_file import fixed_batch, image_shape, load_model, with_outputs
-from bdnet_runtime.verification import Array, Reference, fill_batch
+from bdnet_export.file_input import Size, file_input
+from bdnet_export.metadata import ModelMetadata, read_metadata
+from bdnet_export.model_file import fixed_batch, load_model, with_outputs
+from bdnet_runtime.verification import Images, Reference, fill_batch
 from bdnet_runtime.verify import VerifyOptions
 
 IMAGES = 4
+AT_A_TIME = 16  # images in PyTorch
 
 
 def verify_on_device(
@@ -42,6 +43,19 @@ def verify_on_device(
         return device.verify(model, saved, options, progress)
 
 
+def plan_verification(
+    device: Device,
+    path: Path,
+    reference: Reference,
+    options: VerifyOptions,
+    note: Callable[[str], None],
+) -> None:
+    """Notes what `verify_on_device` would run. The device is one of a dry run."""
+    with verification_files(path, reference) as files:
+        model, saved = map(device.put, files)
+        note(device.typed(options.command("", model, saved)))
+
+
 @contextmanager
 def verification_files(path: Path, reference: Reference) -> Iterator[tuple[Path, Path]]:
     """What a device is sent: the file that puts out what is compared, and the reference."""
@@ -53,18 +67,27 @@ def verification_files(path: Path, reference: Reference) -> Iterator[tuple[Path,
         yield model, saved
 
 
-def pytorch_reference(model: BDNet, images: Array, values: Sequence[str]) -> Reference:
+def pytorch_reference(
+    model: BDNet, metadata: ModelMetadata, images: Images, values: Sequence[str]
+) -> Reference:
     """What the deployment form of ``model`` computes in PyTorch.
 
     Args:
-        images: [N, C, H, W].
+        metadata: of the file that is to compute the same.
+        images: what that file reads.
         values: modules of the deployment form, whose outputs are to be equal.
     """
-    outputs, logits = layer_outputs(bdnet.deploy(model), values, images)
-    return Reference(images, logits, outputs)
+    deployed = bdnet.deploy(model)
+    read = metadata.network_input(images)
+    parts = [
+        layer_outputs(deployed, values, read[begin : begin + AT_A_TIME])
+        for begin in range(0, len(images), AT_A_TIME)
+    ]
+    outputs = {name: np.concatenate([part[name] for part, _ in parts]) for name in values}
+    return Reference(images, np.concatenate([logits for _, logits in parts]), outputs)
 
 
-def standard_reference(path: Path, images: Array) -> Reference:
+def standard_reference(path: Path, images: Images) -> Reference:
     """What the file computes here by its operators' bodies, in ONNX Runtime's standard operators.
 
     That is what PyTorch computes where `bdnet_export.validate` has passed.
@@ -94,11 +117,14 @@ def standard_reference(path: Path, images: Array) -> Reference:
     return Reference(images, logits, {features: values})
 
 
-def bench_reference(path: Path, model: nn.Module | None) -> tuple[Reference, str]:
+def bench_reference(
+    path: Path, model: nn.Module | None, size: Size | None = None
+) -> tuple[Reference, str]:
     """What a bench verifies a device with, on a few images of noise, and what that is, in words.
 
     Args:
         model: the trained network; without it the file's own standard operators serve.
+        size: height and width of the images, where the file leaves them open.
     """
     proto = load_model(path)
     metadata = read_metadata(proto, path)
@@ -108,8 +134,8 @@ def bench_reference(path: Path, model: nn.Module | None) -> tuple[Reference, str
             "sign and one comparison of features proves nothing; compare it region by region with "
             "'bdnet-export validate', and bench it here without --source"
         )
-    images = random_images(IMAGES, image_shape(proto, path)).images
+    images = file_input(proto, path).random(IMAGES, size).images
     if model is None:
         return standard_reference(path, images), "the standard operators on the workstation"
-    features = metadata.features
-    return pytorch_reference(model, images, [features]), "PyTorch on the workstation"
+    reference = pytorch_reference(model, metadata, images, [metadata.features])
+    return reference, "PyTorch on the workstation"

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,32 @@ class Setting:
 
     threads: int = 1
     batch: int | None = None
+
+
+@dataclass(frozen=True)
+class SpeedQuestion:
+    """Which file is measured beside which others, and how.
+
+    Args:
+        model: an exported file.
+        against: any of "fp32", "int8" and "tflite" (the twins, `bdnet_export.twins`),
+            "no-library" (the model's operators by their bodies), the name of kernels of the
+            library such as "reference", and paths of ``.onnx`` and ``.tflite`` files.
+        settings: threads and batches in which everyone is measured.
+        options: the rest of how: warm-up, seconds of everyone over all rounds, and whether the
+            model is run with the library.
+        rounds: turns of everyone.
+        images: what the int8 twin is calibrated on, as `load_images` reads it; by default noise.
+        twins_folder: where the twins are written and stay; by default they do not stay.
+    """
+
+    model: str | os.PathLike[str]
+    against: Sequence[str] = ()
+    settings: Sequence[Setting] = (Setting(),)
+    options: BenchmarkOptions = field(default_factory=BenchmarkOptions)
+    rounds: int = 10
+    images: str | os.PathLike[str] | None = None
+    twins_folder: str | os.PathLike[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -159,69 +185,41 @@ class Contest:
 
 
 @contextmanager
-def contest(
-    model: str | os.PathLike[str],
-    against: Sequence[str] = (),
-    *,
-    settings: Sequence[Setting] = (Setting(),),
-    options: BenchmarkOptions | None = None,
-    rounds: int = 10,
-    images: str | os.PathLike[str] | None = None,
-    twins_folder: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Contest]:
+def contest(question: SpeedQuestion, progress: Progress | None = None) -> Iterator[Contest]:
     """Makes what is measured: the twins are there while the context lasts.
 
-    The arguments are those of `compare_speed`.
+    Raises:
+        InputError: as `compare_speed`, before anything is measured.
     """
-    path, options = Path(model), options or BenchmarkOptions()
+    path, against, settings = Path(question.model), question.against, question.settings
     tell = progress or (lambda stage, fraction: None)
     # All that can be wrong with the words is said before the work.
     require_known(against)
-    require_rounds(rounds)
+    require_rounds(question.rounds)
     ways = {
-        setting: replace(options, threads=setting.threads, batch=setting.batch)
+        setting: replace(question.options, threads=setting.threads, batch=setting.batch)
         for setting in settings
     }
-    with _folder(twins_folder) as folder:
+    with _folder(question.twins_folder) as folder:
         calibration = None
         if set(TWINS).intersection(against):
-            calibration_images = None if images is None else Path(images)
+            images = None if question.images is None else Path(question.images)
             batches = [setting.batch for setting in settings]
-            calibration = write_twins(path, folder, against, batches, calibration_images, tell)
+            calibration = write_twins(path, folder, against, batches, images, tell)
         contestants = tuple(
             (name, setting, contestant(name, path, folder, way))
             for name in dict.fromkeys((MODEL, *against))
             for setting, way in ways.items()
         )
-        yield Contest(path, contestants, rounds, calibration)
+        yield Contest(path, contestants, question.rounds, calibration)
 
 
 def compare_speed(
-    model: str | os.PathLike[str],
-    against: Sequence[str] = (),
-    *,
-    settings: Sequence[Setting] = (Setting(),),
-    options: BenchmarkOptions | None = None,
-    rounds: int = 10,
-    images: str | os.PathLike[str] | None = None,
-    twins_folder: str | os.PathLike[str] | None = None,
-    device: Device | None = None,
-    progress: Progress | None = None,
+    question: SpeedQuestion, device: Device | None = None, progress: Progress | None = None
 ) -> SpeedComparison:
     """Measures a file beside others, each in a process of its own, all alternately.
 
     Args:
-        model: an exported file.
-        against: any of "fp32", "int8" and "tflite" (the twins, `bdnet_export.twins`),
-            "no-library" (the model's operators by their bodies), the name of kernels of the
-            library such as "reference", and paths of ``.onnx`` and ``.tflite`` files.
-        settings: threads and batches in which everyone is measured.
-        options: the rest of how: warm-up, seconds of everyone over all rounds, and whether the
-            model is run with the library.
-        rounds: turns of everyone.
-        images: what the int8 twin is calibrated on, as `load_images` reads it; by default noise.
-        twins_folder: where the twins are written and stay; by default they do not stay.
         device: where; by default this machine.
         progress: called with the stage and the fraction of it that is done.
 
@@ -229,16 +227,7 @@ def compare_speed(
         InputError: an unknown name, a model without twins or without metadata, images that are not
             there, or anything that cannot be measured.
     """
-    with contest(
-        model,
-        against,
-        settings=settings,
-        options=options,
-        rounds=rounds,
-        images=images,
-        twins_folder=twins_folder,
-        progress=progress,
-    ) as prepared:
+    with contest(question, progress) as prepared:
         return prepared.measure(device or LocalDevice(), progress)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
+import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +21,41 @@ from bdnet import InputError
 from bdnet_export.translation import translation_table
 
 
+class _WithoutThisThread(io.TextIOBase):
+    """Standard error for all threads but this one: torch.export prints the graph it failed in.
+
+    Another thread's progress goes on.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._thread = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self._thread else self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps torch.onnx's remarks about packages we do not use from the user's terminal."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    """Keeps PyTorch's remarks, and the graphs it logs before it fails, from the user's terminal."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings(), redirect_stderr(_WithoutThisThread(sys.stderr)):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            logger.setLevel(level)
+            logging.disable(disabled)
 
 
 def trace(

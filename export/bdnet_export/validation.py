@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,12 +21,14 @@ import onnx
 from torch import nn
 
 import bdnet
-from bdnet import DeployedNet, InputError, is_network
+from bdnet import BDNet, DeployedNet, InputError, is_network
 from bdnet_devices import Device
 from bdnet_devices.errors import ProcessEndedError
+from bdnet_devices.side_by_side import at_once
 from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
 from bdnet_export.device_run import DeviceRun
+from bdnet_export.file_input import file_input
 from bdnet_export.images import ImageSet
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
@@ -38,8 +39,9 @@ from bdnet_export.model_file import (
     load_model,
 )
 from bdnet_export.module_validation import validate_module
+from bdnet_export.parity import pytorch_reference
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.verification import Array, Tally, fill_batch
+from bdnet_runtime.verification import Images, Reference, Tally, fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -60,7 +62,8 @@ def validate(
         onnx_path: a file written by `bdnet_export.export`.
         model: the trained network; what is no `bdnet.BDNet` in its plain form is compared region by
             region (`validate_module`), on this machine.
-        image_set: preprocessed images [N, C, H, W]; labels, if any, give accuracies.
+        image_set: what the file reads, preprocessed images [N, C, H, W] or bytes [N, H, W, C];
+            labels, if any, give accuracies.
         devices: where the file runs besides this machine, each with the library; what one of them
             fails with is in the report.
         layers: compares every layer as well, on the first image, also where the features are equal.
@@ -73,14 +76,11 @@ def validate(
     path = Path(onnx_path)
     if not is_network(model):
         if devices:
-            raise InputError(
-                f"{type(model).__name__} is compared region by region, which is done on this "
-                "machine alone; leave --device out"
-            )
+            raise _only_here(model)
         return validate_module(
             path,
             model,
-            [image_set.images],
+            [np.asarray(image_set.images, np.float32)],
             description=image_set.description,
             layers=layers,
             progress=progress,
@@ -88,13 +88,7 @@ def validate(
     proto = load_model(path)
     metadata = read_metadata(proto, path)
     deployed = bdnet.deploy(model)
-    if layers_in_file(proto, deployed.layers()) != metadata.layers:
-        raise InputError(
-            f"{path} was exported from another architecture "
-            f"({metadata.network.get('model')} with "
-            f"{len(metadata.layers) + len(fused_blocks(proto))} layers) than the "
-            f"network given ({type(model).__name__} with {len(deployed.layers())} layers)"
-        )
+    _require_architecture(proto, path, metadata, model, deployed)
     _require_fit(proto, path, image_set)
     report = ValidationReport(str(path), image_set.description, len(image_set.images))
     report.checks += _check_constants(proto, metadata, deployed)
@@ -116,7 +110,7 @@ def validate(
     total = len(image_set.images)
     for begin in range(0, total, batch):
         images = image_set.images[begin : begin + batch]
-        features, logits = trained.compare(images)
+        features, logits = trained.compare(metadata.network_input(images))
         for run in runs:
             run.compare(begin, fill_batch(images, fixed), features, logits)
         if progress is not None:
@@ -124,10 +118,9 @@ def validate(
     ask = partial(_ask, deployed=deployed, images=image_set.images, batch=fixed, layers=layers)
     for way in here:
         _add(report, ask(way))
-    for place, outcome in zip(there, _at_once(ask, there), strict=True):
+    for name, outcome in _outcomes({run.device: partial(ask, run) for run in there}).items():
         if isinstance(outcome, Exception):
-            name = f"{place.device}: "
-            report.device_errors[place.device] = name + str(outcome).removeprefix(name)
+            report.device_errors[name] = f"{name}: " + str(outcome).removeprefix(f"{name}: ")
         else:
             _add(report, outcome)
     if report.values_different == 0 and any(run.tally.wrong_logits for run in runs):
@@ -139,6 +132,27 @@ def validate(
         report.accuracy_onnx = float(np.mean(np.array(here[0].tally.top1) == image_set.labels))
     report.seconds = time.perf_counter() - started
     return report
+
+
+def device_references(
+    onnx_path: str | os.PathLike[str],
+    model: nn.Module,
+    image_set: ImageSet,
+    *,
+    layers: bool = False,
+) -> list[Reference]:
+    """What `validate` sends to each device for its arguments, where nothing differs there."""
+    path = Path(onnx_path)
+    if not is_network(model):
+        raise _only_here(model)
+    proto = load_model(path)
+    metadata = read_metadata(proto, path)
+    _require_architecture(proto, path, metadata, model, bdnet.deploy(model))
+    _require_fit(proto, path, image_set)
+    references = [pytorch_reference(model, metadata, image_set.images, [metadata.features])]
+    if layers:
+        references.append(pytorch_reference(model, metadata, image_set.images[:1], metadata.layers))
+    return references
 
 
 @dataclass(frozen=True)
@@ -154,7 +168,7 @@ class _Findings:
 def _ask(
     run: FileRun | DeviceRun,
     deployed: DeployedNet,
-    images: Array,
+    images: Images,
     batch: int | None,
     layers: bool,
 ) -> _Findings:
@@ -169,21 +183,14 @@ def _ask(
     return _Findings(run.tally, checks, first, compared)
 
 
-def _at_once(
-    ask: Callable[[DeviceRun], _Findings], runs: Sequence[DeviceRun]
-) -> list[_Findings | Exception]:
+def _outcomes(asked: dict[str, Callable[[], _Findings]]) -> dict[str, _Findings | Exception]:
     """Asks the devices side by side. One that fails does not lose what the others have found."""
-
-    def outcome(run: DeviceRun) -> _Findings | Exception:
-        try:
-            return ask(run)
-        except (InputError, ProcessEndedError) as error:
-            return error
-
-    if len(runs) <= 1:  # in this thread, where Ctrl-C arrives
-        return [outcome(run) for run in runs]
-    with ThreadPoolExecutor(len(runs)) as pool:
-        return list(pool.map(outcome, runs))
+    if len(asked) > 1:
+        return at_once(asked)
+    try:  # in this thread, where Ctrl-C arrives
+        return {name: ask() for name, ask in asked.items()}
+    except (InputError, ProcessEndedError) as error:
+        return dict.fromkeys(asked, error)
 
 
 def _add(report: ValidationReport, found: _Findings) -> None:
@@ -210,12 +217,31 @@ def _check_bodies(proto: onnx.ModelProto) -> Check:
     )
 
 
-def _require_fit(proto: onnx.ModelProto, path: Path, image_set: ImageSet) -> None:
-    expected = [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]]
-    if list(image_set.images.shape[1:]) != expected:
+def _only_here(model: nn.Module) -> InputError:
+    return InputError(
+        f"{type(model).__name__} is compared region by region, which is done on this machine "
+        "alone; leave --device out"
+    )
+
+
+def _require_architecture(
+    proto: onnx.ModelProto, path: Path, metadata: ModelMetadata, model: BDNet, deployed: DeployedNet
+) -> None:
+    if layers_in_file(proto, deployed.layers()) != metadata.layers:
         raise InputError(
-            f"the images have shape {list(image_set.images.shape)}; {path} reads "
-            f"[N, {', '.join(map(str, expected))}]"
+            f"{path} was exported from another architecture "
+            f"({metadata.network.get('model')} with "
+            f"{len(metadata.layers) + len(fused_blocks(proto))} layers) than the "
+            f"network given ({type(model).__name__} with {len(deployed.layers())} layers)"
+        )
+
+
+def _require_fit(proto: onnx.ModelProto, path: Path, image_set: ImageSet) -> None:
+    expected, images = file_input(proto, path), image_set.images
+    if not expected.takes(images):
+        raise InputError(
+            f"the images are {images.dtype} {list(images.shape)}; {path} reads "
+            f"{expected.describe()}"
         )
     if len(image_set.images) == 0:
         raise InputError("there are no images to compare on; give at least one")

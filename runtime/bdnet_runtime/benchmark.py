@@ -39,7 +39,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,15 +56,13 @@ from bdnet_runtime.latency import summarise
 from bdnet_runtime.memory import peak_bytes, resident_bytes
 from bdnet_runtime.module_command import module_command
 from bdnet_runtime.profile import read_profile
+from bdnet_runtime.sampling import milliseconds_since, samples_of_turns, take_samples
 from bdnet_runtime.session import reason, require_threads
 from bdnet_runtime.turn_input import read_turns
 
 SCHEMA = 2
-MIN_SAMPLES = 10
 MAX_PROFILED_RUNS = 200  # a run leaves hundreds of events, and ONNX Runtime keeps a million
-TURN_WARMUP = 0.2  # of a turn's seconds
 MAX_BATCH = 65536
-Run = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def benchmark(
         progress("loading the model", 0.0)
         begin = time.perf_counter_ns()
         loaded = engine.load(model, options.threads, options.batch)
-        load_ms = _milliseconds_since(begin)
+        load_ms = milliseconds_since(begin)
 
         progress("first run", 0.0)
         first_run_ms = _first_run(loaded)
@@ -156,13 +154,13 @@ def benchmark(
             loaded.run()
         if turns is None:
             most = MAX_PROFILED_RUNS if options.profile else None
-            samples_of_turns = [_samples(loaded.run, options.seconds, most, progress)]
+            each_turn = [take_samples(loaded.run, options.seconds, most, progress)]
         else:
-            samples_of_turns = [*_samples_of_turns(loaded.run, turns)]
+            each_turn = [*samples_of_turns(loaded.run, turns)]
         profile = None
         if loaded.end_profile is not None:
             profile = read_profile(Path(loaded.end_profile()), 1 + options.warmup).to_dict()
-    samples_ms = [sample for samples in samples_of_turns for sample in samples]
+    samples_ms = [sample for samples in each_turn for sample in samples]
     peak = peak_bytes()
 
     fed = loaded.fed
@@ -174,8 +172,8 @@ def benchmark(
         "input": {
             "name": fed.name,
             "shape": list(fed.shape),
-            "dtype": "float32",
-            "fill": f"normal distribution, seed {SEED}",
+            "dtype": fed.dtype,
+            "fill": f"{fed.fill}, seed {SEED}",
         },
         "batch": images,
         "started": started,
@@ -186,7 +184,7 @@ def benchmark(
         "first_run_ms": first_run_ms,
         "warmup_runs": options.warmup,
         "samples_ms": samples_ms,
-        "turns": [len(samples) for samples in samples_of_turns],
+        "turns": [len(samples) for samples in each_turn],
         "latency_ms": summarise(samples_ms),
         "profile": profile,
         "images_per_second": images * len(samples_ms) / (sum(samples_ms) / 1000),
@@ -218,7 +216,7 @@ def _first_run(model: LoadedModel) -> float:
         model.run()
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         raise InputError(f"the model cannot be run: {reason(error)}") from error
-    return _milliseconds_since(begin)
+    return milliseconds_since(begin)
 
 
 @contextmanager
@@ -229,43 +227,6 @@ def _profile_prefix(wanted: bool) -> Iterator[str | None]:
         return
     with tempfile.TemporaryDirectory() as folder:
         yield str(Path(folder, "profile"))
-
-
-def _samples(run: Run, seconds: float, most: int | None, progress: Progress) -> list[float]:
-    """Milliseconds of each run, until ``seconds`` have passed and there are enough of them."""
-    samples: list[float] = []
-    start = time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds or len(samples) < MIN_SAMPLES:
-        if len(samples) == most:
-            break
-        progress("measuring", min(elapsed / seconds, 1.0))
-        samples.append(_sample(run))
-    return samples
-
-
-def _samples_of_turns(run: Run, turns: Iterable[float]) -> Iterator[list[float]]:
-    """Milliseconds of each run of each turn, at least one a turn, when the turn is over."""
-    write_event({"event": "ready"})
-    for seconds in turns:
-        start = time.perf_counter()
-        run()
-        while time.perf_counter() - start < TURN_WARMUP * seconds:
-            run()
-        samples = [_sample(run)]
-        while time.perf_counter() - start < seconds:
-            samples.append(_sample(run))
-        write_event({"event": "turn", "samples_ms": samples})
-        yield samples
-
-
-def _sample(run: Run) -> float:
-    begin = time.perf_counter_ns()
-    run()
-    return _milliseconds_since(begin)
-
-
-def _milliseconds_since(begin_ns: int) -> float:
-    return (time.perf_counter_ns() - begin_ns) / 1e6
 
 
 def _describe_file(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ SEED = 0  # of the values that a model is fed
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model with its input: normally distributed values of a fixed seed.
+    """A model with its input: random values of a fixed seed.
 
     Args:
         fed: the input.

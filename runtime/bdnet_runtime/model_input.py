@@ -11,6 +11,8 @@ import onnxruntime as ort
 
 from bdnet_runtime.errors import InputError
 
+_TYPES = ("tensor(float)", "tensor(uint8)")
+
 
 @dataclass(frozen=True)
 class ModelInput:
@@ -19,18 +21,32 @@ class ModelInput:
     Args:
         name: as in the file.
         shape: with the batch first; its size where the file fixes it, otherwise 1.
+        as_bytes: it is uint8, otherwise float32.
     """
 
     name: str
     shape: tuple[int, ...]
+    as_bytes: bool = False
 
-    def random(self, seed: int = 0) -> npt.NDArray[np.float32]:
-        """Normally distributed values, float32, of this shape; the same for the same seed."""
-        return np.random.default_rng(seed).standard_normal(self.shape, dtype=np.float32)
+    @property
+    def dtype(self) -> str:
+        return "uint8" if self.as_bytes else "float32"
+
+    @property
+    def fill(self) -> str:
+        """How `random` values are distributed."""
+        return "uniform distribution" if self.as_bytes else "normal distribution"
+
+    def random(self, seed: int = 0) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:
+        """Values of this type and shape, distributed as `fill` says; the same for the same seed."""
+        generator = np.random.default_rng(seed)
+        if self.as_bytes:
+            return generator.integers(0, 256, self.shape, np.uint8)
+        return generator.standard_normal(self.shape, dtype=np.float32)
 
 
 def model_input(session: ort.InferenceSession, batch: int | None = None) -> ModelInput:
-    """The input of a model of images: one float32 tensor whose batch alone may be dynamic.
+    """The input of a model of images: one tensor of float32 or uint8, whose batch may be dynamic.
 
     Args:
         batch: images a run; without it what the file fixes, otherwise 1.
@@ -44,13 +60,21 @@ def model_input(session: ort.InferenceSession, batch: int | None = None) -> Mode
         names = ", ".join(repr(value.name) for value in inputs) or "none"
         raise InputError(f"the model has {len(inputs)} inputs ({names}); expected one")
     (value,) = inputs
-    if value.type != "tensor(float)":
-        raise InputError(f"the input {value.name!r} is a {value.type}; expected a tensor(float)")
+    if value.type not in _TYPES:
+        raise InputError(
+            f"the input {value.name!r} is a {value.type}; expected a {' or a '.join(_TYPES)}"
+        )
     # ONNX Runtime gives a dynamic dimension as its name, or None where it has no name.
-    return fit_batch(value.name, value.shape, batch)
+    return fit_batch(value.name, value.shape, batch, as_bytes=value.type == _TYPES[1])
 
 
-def fit_batch(name: str, shape: Sequence[int | str | None], batch: int | None) -> ModelInput:
+def fit_batch(
+    name: str,
+    shape: Sequence[int | str | None],
+    batch: int | None,
+    *,
+    as_bytes: bool = False,
+) -> ModelInput:
     """The input ``name`` of a file, for a batch.
 
     Args:
@@ -68,10 +92,10 @@ def fit_batch(name: str, shape: Sequence[int | str | None], batch: int | None) -
         )
     fixed = [size for size in shape if isinstance(size, int)]
     if dynamic and dynamic[0]:
-        return ModelInput(name, (batch or 1, *fixed))
+        return ModelInput(name, (batch or 1, *fixed), as_bytes)
     if batch is not None and fixed and batch != fixed[0]:
         raise InputError(
             f"the batch is {batch}, but the model always reads {fixed[0]}; leave the batch out, or "
             "export the model with a dynamic one"
         )
-    return ModelInput(name, tuple(fixed))
+    return ModelInput(name, tuple(fixed), as_bytes)

@@ -20,6 +20,7 @@ LOGIT_TOLERANCE = 1e-5
 """Of the largest logit of the image: for what comes after the last sign."""
 
 Array = npt.NDArray[np.float32]
+Images = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 
 _IMAGES, _LOGITS, _VALUE = "images", "logits", "value:"
 
@@ -34,12 +35,12 @@ class Reference:
     """What a file should compute.
 
     Args:
-        images: its input, float32 [N, C, H, W].
+        images: its input, float32 [N, C, H, W] or uint8 [N, H, W, C].
         logits: its first output, [N, classes], to the tolerance.
         values: further outputs by name, in the order of the network, each [N, ...], to the bit.
     """
 
-    images: Array
+    images: Images
     logits: Array
     values: dict[str, Array]
 
@@ -173,7 +174,7 @@ def require_shapes(expected: Sequence[Array], got: Sequence[Array], names: Seque
             )
 
 
-def fill_batch(images: Array, batch: int | None) -> Array:
+def fill_batch(images: Images, batch: int | None) -> Images:
     """Repeats the last image up to a full batch, for files whose batch is fixed."""
     if batch is None or len(images) == batch:
         return images

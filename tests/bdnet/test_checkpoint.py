@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 
 import bdnet
 from bdnet import InputError, Preprocessing
-from support.networks import small_mobilenet, tiny_network
+from bdnet.models import NETWORKS
+from support.networks import SMALL_SHAPE, small_mobilenet, small_network, tiny_network, unsettle
 
 SHAPE = (1, 28, 28)
 
@@ -33,6 +34,17 @@ def test_round_trip(tmp_path: Path) -> None:
     assert metadata.preprocessing == preprocessing
     assert metadata.training == {"epochs": 3}
     assert [file.name for file in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_rebuilt(name: str, tmp_path: Path) -> None:
+    model = unsettle(small_network(name), seed=1)
+    bdnet.save(model, tmp_path / "m.safetensors", input_shape=SMALL_SHAPE)
+    loaded = bdnet.load(tmp_path / "m.safetensors")
+    assert type(loaded) is NETWORKS[name]
+    assert loaded.config == json.loads(json.dumps(model.config))
+    image = torch.randn(2, *SMALL_SHAPE)
+    assert torch.equal(loaded(image), model(image))
 
 
 def test_channels_last_weights_are_saved_as_what_they_are(tmp_path: Path) -> None:
@@ -88,6 +100,8 @@ def _with_fields(path: Path, **fields: Any) -> Path:
         ({"format": 9}, "has checkpoint format 9; this bdnet reads format 1"),
         ({"model": "ResNet"}, "model is 'ResNet'; this bdnet has BDMobileNetV1"),
         ({"model": "BDNet"}, "model is 'BDNet'; this bdnet has BDMobileNetV1"),
+        ({"model": "Network"}, "has BDMobileNetV1, BDMobileNetV2, ReActNetA, BiRealNet18"),
+        ({"model": ["ReActNetA"]}, r"model is \['ReActNetA'\]; this bdnet has"),
         ({"config": {"depth": 3}}, "configuration does not fit: .*depth"),
         ({"config": 7}, "metadata of .* cannot be read"),
         ({"config": "abc"}, "metadata of .* cannot be read"),
@@ -158,5 +172,9 @@ def test_truncated_file(tmp_path: Path) -> None:
 def test_what_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="BDNet is not a network"):
         bdnet.save(tiny_network(), tmp_path / "m.safetensors")
+    # A subclass may be anything, whatever it is called.
+    theirs = type("ReActNetA", (bdnet.ReActNetA,), {})
+    with pytest.raises(InputError, match=r"ReActNetA is not a network of bdnet\.models"):
+        bdnet.save(theirs(width=0.1), tmp_path / "m.safetensors")
     with pytest.raises(InputError, match="cannot be written"):
         bdnet.save(small_mobilenet(), tmp_path / "no" / "m.safetensors")

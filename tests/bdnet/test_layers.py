@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bdnet import InputError
+from bdnet.deployment import DeployedShortcut
 from bdnet.layers import (
     BinaryConv2d,
     BinaryLinear,
@@ -172,6 +173,34 @@ def test_shortcut_repeats_channels(out_channels: int) -> None:
     assert torch.equal(y, x[:, [j % 3 for j in range(out_channels)]])
 
 
+@pytest.mark.parametrize(("c", "m"), [(6, 3), (6, 1), (7, 3), (5, 4), (9, 4)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_shortcut_averages_channels(c: int, m: int, stride: int) -> None:
+    """Training form: the mean. Deployment form: the contract's sums, one value at a time."""
+    torch.manual_seed(c)
+    x = torch.randn(2, c, 5, 4)
+    shortcut = Shortcut(c, m, stride)
+    y = shortcut(x)
+    pooled = Shortcut(c, c, stride)(x)
+    for j in range(m):
+        torch.testing.assert_close(y[:, j], pooled[:, j::m].mean(1))
+    exact = DeployedShortcut(Shortcut(c, c, stride))(x.permute(0, 2, 3, 1)).numpy()
+    expected = np.zeros((*exact.shape[:3], m), np.float32)
+    for index in np.ndindex(expected.shape):
+        *pixel, j = index
+        total = exact[(*pixel, j)]
+        for i in range(j + m, c, m):
+            total = np.float32(total + exact[(*pixel, i)])
+        expected[index] = total / np.float32(len(range(j, c, m)))
+    np.testing.assert_array_equal(DeployedShortcut(shortcut)(x.permute(0, 2, 3, 1)), expected)
+
+
+def test_an_average_behind_a_repetition_is_the_identity() -> None:
+    """What a broadcast residual carries through an expansion and a projection."""
+    x = torch.randint(-8, 8, (1, 5, 2, 2)).float()
+    assert torch.equal(Shortcut(30, 5)(Shortcut(5, 30)(x)), x)
+
+
 @pytest.mark.parametrize("residual", ["pre_bn", "post_bn", "none"])
 def test_unit_adds_its_shortcut_where_it_says(residual: str) -> None:
     torch.manual_seed(2)
@@ -199,8 +228,6 @@ def test_arguments_that_cannot_be_are_told() -> None:
         BinaryLinear(0, 2)
     with pytest.raises(InputError, match=r"groups is 3; it must divide in_channels \(4\)"):
         TernaryConv2d(4, 6, 3, groups=3)
-    with pytest.raises(InputError, match="from 4 to 2 channels would drop some"):
-        Shortcut(4, 2)
     with pytest.raises(InputError, match="activation is 'gelu'; it must be 'rprelu'"):
         make_activation("gelu", 4)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="residual is 'pre'; it must be 'pre_bn'"):

@@ -20,6 +20,7 @@ from rich.console import Console
 import bdnet
 from bdnet import InputError, train
 from bdnet.data import fashion_mnist
+from bdnet.models import NETWORKS
 from bdnet.training import loop, resume
 from bdnet.training.augmentation import flip_and_shift
 from bdnet.training.recipe import Recipe
@@ -173,6 +174,34 @@ def test_the_command_in_the_metadata_is_the_recipe(
     monkeypatch.setattr(train, "run", lambda recipe, *_: seen.append(recipe))
     assert train.main(words[3:]) == 0
     assert seen == [RECIPE]
+
+
+@pytest.mark.parametrize("model", [name for name in NETWORKS if name != RECIPE.model])
+def test_every_network_is_trained(
+    model: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(model=model, width=0.1, epochs=1, batch_size=32, threads=1)
+    output = tmp_path / "m.safetensors"
+    train.run(recipe, output, data, console())
+    training = bdnet.read_metadata(output).training
+    assert training is not None
+    assert training["recipe"] == recipe.to_dict()
+    before = recipe.build(10, 1)
+    trained = bdnet.load(output)
+    assert type(trained) is NETWORKS[model]
+    for name, parameter in trained.named_parameters():
+        assert not torch.equal(parameter, before.get_parameter(name)), f"{name} has not moved"
+    seen: list[Recipe] = []
+    monkeypatch.setattr(train, "run", lambda recipe, *_: seen.append(recipe))
+    assert train.main(training["command"].split()[3:]) == 0
+    assert seen == [recipe]
+
+
+def test_what_a_network_does_not_take_is_told() -> None:
+    with pytest.raises(InputError, match="ReActNetA has no --residual; leave it out"):
+        Recipe(model="ReActNetA", residual="pre_bn")
+    with pytest.raises(InputError, match="--model is 'ResNet'; it must be one of BDMobileNetV1, "):
+        Recipe(model="ResNet")
 
 
 def test_the_command_tells_faults_in_a_sentence(

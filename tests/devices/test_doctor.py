@@ -21,7 +21,6 @@ PI = Facts(
     glibc="2.36",
     governor="performance",
     pythons=[("/usr/bin/python3", "3.11.2")],
-    time=int(time.time()),
 )
 
 
@@ -30,7 +29,8 @@ def checks(facts: Facts) -> dict[str, Check]:
 
 
 def test_a_raspberry_pi_is_ready() -> None:
-    assert all(check.passed and not check.remedy for check in checks(replace(PI)).values())
+    ready = replace(PI, time=int(time.time()))
+    assert all(check.passed and not check.remedy for check in checks(ready).values())
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bdnet_devices.errors import DeviceError
 from bdnet_devices.lock import Lock
 from bdnet_devices.ssh import Connection
-from support.sshd import Sshd
+from support.emulated_board import link_commands
+from support.sshd import Sshd, running
 
 CLIENT = """
 import os, sys
@@ -55,6 +57,17 @@ def test_a_client_that_is_not_heard_any_more_loses_it_with_all_it_runs(sshd: Ssh
                 assert process.wait(10) == 255
                 assert "lost" in str(one.explain(255, ""))
         process.communicate()
+
+
+def test_a_board_that_cannot_lock_is_not_taken_for_a_busy_one(tmp_path: Path) -> None:
+    commands = link_commands(tmp_path / "commands", {})
+    (commands / "flock").unlink()
+    with (
+        running(tmp_path / "board", environment=f"PATH={commands}") as server,
+        Connection(server.entry()) as connection,
+        pytest.raises(DeviceError, match=r"a command is not there \(flock: not found\)"),
+    ):
+        Lock(connection).__enter__()
 
 
 def test_a_dry_run_holds_nothing(sshd: Sshd) -> None:

@@ -66,6 +66,16 @@ def test_leaving_the_context_ends_the_process(tmp_path: Path) -> None:
     assert process._process.returncode is not None
 
 
+def test_a_watch_that_is_left_early_still_cleans_up(tmp_path: Path) -> None:
+    """As a monitor does that has set the governor."""
+    cleaned = tmp_path / "cleaned"
+    script = f'echo \'{{"event": "ready"}}\'; cat; sleep 0.2; touch {cleaned}'
+    watch = ProcessWatch(wait_until_ready(EventProcess(shell(script))))
+    with pytest.raises(ZeroDivisionError), watch:
+        raise ZeroDivisionError
+    assert cleaned.exists()
+
+
 def test_one_that_fails_before_it_is_ready_has_ended() -> None:
     process = EventProcess(shell("exec 1>&-; echo 'no governor' >&2; exit 2"))
     with pytest.raises(InputError, match=r"^no governor$"):

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -179,6 +180,24 @@ def test_what_is_no_result_is_refused_by_name(tmp_path: Path, content: str, says
 def test_one_file_may_hold_the_results_of_several_devices(measured: Json, tmp_path: Path) -> None:
     both = {"schema": 2, "kind": "benches", "of": [measured, measured]}
     assert len(load_results(write(tmp_path, both=both))) == 2
+
+
+def test_the_command_stands_beside_its_numbers(
+    measured: Json, throttled: Json, tmp_path: Path
+) -> None:
+    assert measured["command"][:3] == ["bdnet-export", "bench", "plain.onnx"]
+    odd = {**measured, "command": ["bdnet-export", "bench", "a `b` | <c>.onnx"]}
+    del throttled["command"]  # as results had none at first
+    results = load_results(write(tmp_path, a=measured, b=odd, c=throttled))
+    first, second = shlex.join(measured["command"]), shlex.join(odd["command"])
+    words = " ".join(Page(WRITERS["html"](results)).words)
+    assert first in words
+    assert second in words
+    text = WRITERS["md"](results)
+    assert f"measured by `{first}`\n" in text
+    assert f"measured by `` {second} ``\n" in text
+    rows = list(csv.DictReader(io.StringIO(WRITERS["csv"](results))))
+    assert {row["command"] for row in rows} == {first, second, ""}
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

@@ -173,10 +173,10 @@ def test_without_fallback_only_the_library_runs_it(exported: Path, tmp_path: Pat
     ("arguments", "message"),
     [
         ({"input_shape": (3, 11, 9)}, "stem reads 2 channels"),
-        ({"input_shape": (2, 11)}, "three positive lengths"),
-        ({"input_shape": (2, 0, 9)}, "three positive lengths"),
+        ({"input_shape": (2, 11)}, "channels, height and width"),
+        ({"input_shape": (2, 0, 9)}, "positive lengths"),
         ({"opset": 17}, "choose one from 18 to 23"),
-        ({"batch": 0}, "positive batch"),
+        ({"batch": 0}, "positive number"),
     ],
 )
 def test_bad_arguments_are_told_in_a_sentence(

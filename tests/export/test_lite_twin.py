@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 import bdnet_export
 from bdnet import BDMobileNetV1, InputError
 from bdnet_export.model_file import load_model
-from bdnet_export.speed import Setting, contest
+from bdnet_export.speed import Setting, SpeedQuestion, contest
 from bdnet_export.twins import float_twin, lite_twin
 from bdnet_export.twins.lite_twin import TENSORFLOW
 from support.tools import unavailable
@@ -70,7 +70,7 @@ def test_a_file_is_made_for_each_batch(exported: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))
     settings = [Setting(1, 1), Setting(2, 1), Setting(1, 4)]
     try:
-        with contest(exported, ["tflite"], settings=settings) as prepared:
+        with contest(SpeedQuestion(exported, ["tflite"], settings)) as prepared:
             lite = [one for name, _, one in prepared.contestants if name == "tflite"]
             inputs = [Interpreter(str(one.model)).get_input_details()[0] for one in lite]
     except InputError as error:

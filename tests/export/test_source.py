@@ -14,8 +14,8 @@ MODULE = """
 import bdnet, torch
 def network():
     return bdnet.BDMobileNetV1(width=0.25, num_classes=3, in_channels=2)
-def layer():
-    return torch.nn.Linear(1, 1)
+def tensor():
+    return torch.zeros(1)
 def broken():
     raise RuntimeError("no weights at hand")
 def leaves():
@@ -53,7 +53,7 @@ def test_a_function_in_the_working_folder(module: str) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("layer", "returned a Linear; expected a bdnet.BDNet"),
+        ("tensor", "returned a Tensor; expected a torch.nn.Module"),
         ("broken", "raised RuntimeError: no weights at hand"),
         ("leaves", "raised SystemExit: 0"),
         ("constant", "has no function 'constant'"),

@@ -230,5 +230,5 @@ def test_a_file_that_is_no_model_is_told(content: bytes, tmp_path: Path) -> None
 
 
 def test_images_of_another_shape_are_told(exported: Path) -> None:
-    with pytest.raises(InputError, match=r"reads \[N, 2, 11, 9\]"):
+    with pytest.raises(InputError, match=r"reads float32 \[N, 2, 11, 9\]"):
         bdnet_export.validate(exported, tiny_network(), random_images(2, (3, 11, 9)))

@@ -19,7 +19,7 @@ import bdnet
 import bdnet_export
 import bdnet_runtime
 from bdnet_export.model_file import load_model, with_outputs
-from support.networks import small_mobilenet
+from support.networks import TINY_SHAPE, broadcast_network, small_mobilenet
 from support.operator_cases import (
     Case,
     assert_equal,
@@ -81,6 +81,7 @@ class _Matrix:
                 model = one_node_model(case, opset=opset)
                 self._add(f"{case}", opset, model.SerializeToString(), case.x, [in_pytorch(case)])
         self._add_network()
+        self._add_broadcast_network()
 
     def _add(self, name: str, opset: int, model: bytes, x: Any, expected: list[Any]) -> None:
         stem = self._folder / f"model{len(self.models)}"
@@ -115,6 +116,20 @@ class _Matrix:
             count = len(images) if several else 1
             extended = with_outputs(model, [layer])
             self._add(name, opset, extended, images[:count], [features[:count]])
+
+    def _add_broadcast_network(self) -> None:
+        network = broadcast_network(seed=SEED)
+        deployed = bdnet.deploy(network)
+        images = np.random.default_rng(SEED).standard_normal((2, *TINY_SHAPE)).astype(np.float32)
+        with torch.no_grad():
+            features = deployed.features(torch.from_numpy(images)).numpy()
+        for opset in OPSETS:
+            path = self._folder / f"broadcast {opset}.onnx"
+            bdnet_export.export(network, path, input_shape=TINY_SHAPE, opset=opset)
+            model = load_model(path)
+            del model.graph.output[:]
+            extended = with_outputs(model, [deployed.layers()[-1]])
+            self._add("broadcast residuals", opset, extended, images, [features])
 
     def jobs(self, newest_opset: int) -> list[tuple[str, list[Any], dict[str, Any]]]:
         """(description, expected, job) for every model the version can read, four ways."""

@@ -97,6 +97,14 @@ def test_an_open_batch_is_what_is_asked_for(model: Path) -> None:
     assert result["images_per_second"] == pytest.approx(5000 / np.mean(result["samples_ms"]))
 
 
+def test_bytes_are_fed_where_the_model_reads_them(tmp_path: Path) -> None:
+    of_bytes = plain_models.conv_relu(data_type=TensorProto.UINT8)
+    path = plain_models.write(of_bytes, tmp_path / "bytes.onnx")
+    result = result_of(run(path, "--no-library", "--seconds", 0.01))
+    assert result["input"]["dtype"] == "uint8"
+    assert result["input"]["fill"] == "uniform distribution, seed 0"
+
+
 def test_in_turns_every_line_is_one(model: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, str(model), "--no-library", "--turns"],
@@ -219,7 +227,7 @@ def _dynamic_size(folder: Path) -> list[object]:
 
 
 def _integer_input(folder: Path) -> list[object]:
-    model = plain_models.conv_relu(data_type=TensorProto.UINT8)
+    model = plain_models.conv_relu(data_type=TensorProto.INT32)
     return [plain_models.write(model, folder / "model.onnx")]
 
 
@@ -250,7 +258,7 @@ def _option(*arguments: object) -> Any:
         (_missing, "missing.onnx does not exist"),
         (_junk, "junk.onnx is not a model"),
         (_dynamic_size, "only the first dimension, the batch, may be dynamic"),
-        (_integer_input, "is a tensor(uint8); expected a tensor(float)"),
+        (_integer_input, "is a tensor(int32); expected a tensor(float) or a tensor(uint8)"),
         (_two_inputs, "the model has 2 inputs ('x', 'z'); expected one"),
         (_does_not_run, "the model cannot be run: "),
         (_option("--threads", 0), "threads is 0; expected 1 to 1024"),

@@ -7,6 +7,7 @@ PATH truly runs aarch64 programs; ``uname -m`` agrees. The other commands are th
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from support.arm import PACKAGES, PYTHON, python_of_arm
@@ -31,13 +32,17 @@ esac
 
 
 def write_commands(folder: Path, processor: str = "cortex-a72") -> Path:
-    """Fills ``folder``, which then is a whole PATH. Returns it.
+    """Fills ``folder``, which then is a whole PATH. Returns it."""
+    python = f'#!/bin/sh\nexec {shlex.join(map(str, python_of_arm(processor)))} "$@"\n'
+    return link_commands(folder, {"uname": UNAME, "python3": python, f"python{PYTHON}": python})
+
+
+def link_commands(folder: Path, ours: Mapping[str, str]) -> Path:
+    """Makes ``folder`` of this machine's commands, and of scripts that take their place.
 
     This machine's Pythons are not in it: a board must not be taken for what it is not.
     """
     folder.mkdir(parents=True)
-    python = f'#!/bin/sh\nexec {shlex.join(map(str, python_of_arm(processor)))} "$@"\n'
-    ours = {"uname": UNAME, "python3": python, f"python{PYTHON}": python}
     for name, text in ours.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)

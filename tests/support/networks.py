@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from bdnet import BDMobileNetV1, BDNet
+from bdnet import BDMobileNetV1, BDNet, Network
 from bdnet.layers import BinaryConv2d, TernaryConv2d
+from bdnet.models import NETWORKS
 from bdnet.units import Head, SeparableBlock, SignUnit, Stem
 
+Model = TypeVar("Model", bound=nn.Module)
 
-def unsettle(model: BDNet, seed: int) -> BDNet:
+
+def unsettle(model: Model, seed: int) -> Model:
     """Gives every parameter and statistic a value that is neither 0 nor 1; returns ``model``."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -28,6 +31,28 @@ def unsettle(model: BDNet, seed: int) -> BDNet:
             elif name.endswith("running_var"):
                 buffer *= torch.exp(noise(buffer, 0.3))
     return model.eval()
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "BDMobileNetV1": {"width": 0.1, "strides": (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)},
+    # One projection, from 144 to 40 channels, averages over unequal numbers of them.
+    "BDMobileNetV2": {
+        "width": 0.25,
+        "strides": (1, 1, 2, 2, 1, 1, 1),
+        "repeats": (1, 2, 1, 1, 1, 1, 1),
+    },
+    "ReActNetA": {"width": 0.1, "strides": (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)},
+    "BiRealNet18": {"width": 0.125, "stem_stride": 1},
+}
+"""Arguments that make each of `bdnet.models.NETWORKS` small and fit for 28 x 28 images."""
+
+SMALL_SHAPE = (1, 28, 28)
+
+
+def small_network(name: str, seed: int = 0) -> Network:
+    """The network ``name`` as `SMALL` says, for one channel and ten classes."""
+    torch.manual_seed(seed)
+    return NETWORKS[name](num_classes=10, in_channels=1, **SMALL[name])  # type: ignore[call-arg]
 
 
 def small_mobilenet(seed: int = 0, **config: Any) -> BDNet:
@@ -62,6 +87,23 @@ def tiny_network(
 
     model = BDNet(Stem(2, 7, 1), nn.Sequential(block(7, 17, 2), block(17, 34, 1)), Head(34, 5))
     return unsettle(model, seed)
+
+
+def broadcast_network(seed: int = 0) -> BDNet:
+    """Shortcuts that repeat and average channels, in equal and unequal numbers: `TINY_SHAPE`."""
+    torch.manual_seed(seed)
+    binary, ternary = BinaryConv2d, TernaryConv2d
+    body = nn.Sequential(
+        SignUnit(binary(7, 42, 1), "pre_bn"),
+        SignUnit(ternary(42, 42, 3, 2, 1, groups=42), "pre_bn"),
+        SignUnit(binary(42, 7, 1, learned_shift=True), "pre_bn", "none"),
+        SignUnit(binary(7, 30, 1), "post_bn"),
+        SignUnit(binary(30, 13, 3, 2, 1), "post_bn", "prelu"),
+        SeparableBlock(
+            SignUnit(ternary(13, 13, 3, padding=1, groups=13)), SignUnit(binary(13, 9, 1))
+        ),
+    )
+    return unsettle(BDNet(Stem(2, 7, 1), body, Head(9, 5)), seed)
 
 
 TINY_SHAPE = (2, 11, 9)

@@ -1,8 +1,9 @@
 """Runs models in whichever ONNX Runtime this process imports. A program of its own.
 
 Usage: python ort_worker.py JOBS.json, a list of {"model", "input" (.npy), "output" (.npz),
-"optimise" (bool), "library" (path or null)}. Prints one line of JSON: the version and, for each
-job, {"error": text or null}; the model's outputs are in the job's .npz file, in order.
+"optimise" (bool, or the name of a level such as "BASIC"), "library" (path or null)}. Prints one
+line of JSON: the version and, for each job, {"error": text or null}; the model's outputs are in the
+job's .npz file, in order.
 """
 
 import json
@@ -17,9 +18,9 @@ def run(job):
     options = ort.SessionOptions()
     options.log_severity_level = 4
     levels = ort.GraphOptimizationLevel
-    options.graph_optimization_level = (
-        levels.ORT_ENABLE_ALL if job["optimise"] else levels.ORT_DISABLE_ALL
-    )
+    named = {False: "ORT_DISABLE_ALL", True: "ORT_ENABLE_ALL"}
+    level = named.get(job["optimise"], f"ORT_ENABLE_{job['optimise']}")
+    options.graph_optimization_level = getattr(levels, level)
     if job["library"]:
         options.register_custom_ops_library(job["library"])
     session = ort.InferenceSession(job["model"], options, providers=["CPUExecutionProvider"])

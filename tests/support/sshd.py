@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,9 @@ from bdnet_devices.inventory import DeviceEntry
 from support.tools import unavailable
 
 MARK = "BDNET_TEST_BOARD"
+
+# Runs the arguments behind the first where that file is seen as the boot id.
+BOOTED = 'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"'
 
 
 class Sshd:
@@ -84,7 +88,8 @@ class Sshd:
             "  GlobalKnownHostsFile /dev/null\n"
         )
         self.know((folder / "host_key.pub").read_text())
-        self._command = [found, "-D", "-f", f"{folder}/sshd_config", "-E", f"{folder}/sshd.log"]
+        self._sshd = [found, "-D", "-f", f"{folder}/sshd_config", "-E", f"{folder}/sshd.log"]
+        self._command = self._sshd
         self.start()
 
     def entry(self, name: str = "board", **more: Any) -> DeviceEntry:
@@ -133,6 +138,28 @@ class Sshd:
         self._server.wait()
         self.start()
 
+    def reboot(self) -> str:
+        """As a board that loses its power and starts again: nothing of what ran is left.
+
+        Returns:
+            Its boot id, which is another one.
+        """
+        boot_id = str(uuid.uuid4())
+        shown = self.folder / "boot_id"
+        shown.write_text(f"{boot_id}\n")
+        # In a namespace of its own: only this board has restarted.
+        booted = ["unshare", "--mount", "sh", "-c", BOOTED, "sh", str(shown)]
+        if subprocess.run([*booted, "true"], capture_output=True).returncode != 0:
+            unavailable("a board cannot be given another boot id: that needs root and util-linux")
+        self._signal(self.processes(), signal.SIGKILL)
+        self.cut()
+        self._server.kill()
+        self._server.wait()
+        self._signal(self.processes(), signal.SIGKILL)
+        self._command = [*booted, *self._sshd]
+        self.start()
+        return boot_id
+
     def cut(self) -> None:
         """Ends every connection at once; new ones are accepted."""
         self._signal(self._connections(), signal.SIGKILL)
@@ -146,13 +173,7 @@ class Sshd:
 
     def processes(self) -> list[int]:
         """All that runs on this board, however it came to run: found by the mark."""
-        mark = f"{MARK}={self.folder}\0".encode()
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-        return found
+        return processes_with(MARK, self.folder)
 
     def commands(self) -> list[str]:
         """The command lines of `processes`."""
@@ -189,6 +210,17 @@ class Sshd:
         for process in processes:
             with suppress(ProcessLookupError):
                 os.kill(process, number)
+
+
+def processes_with(name: str, value: object) -> list[int]:
+    """The processes whose environment has this variable."""
+    mark = f"{name}={value}\0".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def free_port() -> int:

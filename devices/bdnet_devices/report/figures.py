@@ -23,13 +23,14 @@ MIN_TICKS = 3
 
 # Drawn in these colours, which nothing else has, and then replaced by variables of the page, so
 # that it can be dark as well.
-INK, MUTED, GRID, ALERT = "#010101", "#010102", "#010103", "#010104"
+INK, MUTED, GRID, ALERT, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105"
 SERIES = tuple(f"#0102{number:02x}" for number in range(8))
 _VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
     ALERT: "var(--alert)",
+    PAPER: "var(--paper)",
     **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)},
 }
 

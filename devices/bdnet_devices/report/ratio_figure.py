@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bdnet_devices.report.figures import INK, MUTED, axes, drawing, scale_of_times, svg
+from bdnet_devices.report.figures import INK, MUTED, PAPER, axes, drawing, scale_of_times, svg
 from bdnet_devices.report.latency_figures import colours, setting_words
 from bdnet_devices.report.results import MODEL, Result, Run, Spread
 
@@ -32,6 +32,7 @@ def ratios(results: Sequence[Result], name: str) -> str | None:
                 xycoords=("figure fraction", "data"),
                 verticalalignment="center",
                 weight="bold",
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5},
                 in_layout=False,
             )
             for run, ratio in peers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,11 +96,13 @@ class Result:
 
     Args:
         file: the name of the file it was read from.
+        command: as it was typed, ready to be typed again; None where that is not known.
         address: where the device is reached; None for this machine.
         calibration: the images of the int8 twin; None without that twin.
     """
 
     file: str
+    command: str | None
     device: str
     address: str | None
     emulated: bool
@@ -183,6 +186,7 @@ def _result(file: str, content: Json) -> Result:
         raise ValueError("it has no run")
     return Result(
         file=file,
+        command=_command(content.get("command")),
         device=str(content["device"]["name"]),
         address=content["device"]["address"],
         emulated=bool(content["emulated"]),
@@ -193,6 +197,10 @@ def _result(file: str, content: Json) -> Result:
         conditions=Conditions.read(content["conditions"]),
         runs=runs,
     )
+
+
+def _command(words: list[str] | None) -> str | None:
+    return None if words is None else shlex.join(words)
 
 
 def _run(content: Json) -> Run:

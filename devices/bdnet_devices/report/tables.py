@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from bdnet_devices.report.parity import verdict
@@ -112,6 +113,8 @@ def write_markdown(results: Sequence[Result]) -> str:
     lines.append("")
     for result in results:
         where = f"{result.model_name} on {result.device}"
+        if result.command is not None:
+            lines.append(f"- {where}: measured by {_code(result.command)}")
         lines += [f"- {where}: {_escaped(sentence)}" for _, sentence in markers(result)]
         if result.parity is not None:
             lines.append(f"- {where}: {_escaped(result.parity.found)}.")
@@ -126,6 +129,13 @@ def _line(cells: Sequence[str]) -> str:
 
 def _escaped(cell: str) -> str:
     return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def _code(text: str) -> str:
+    """A span of code on one line, whatever is in it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    blank = " " if len(fence) > 1 else ""
+    return f"{fence}{blank}{' '.join(text.splitlines())}{blank}{fence}"
 
 
 def write_csv(results: Sequence[Result]) -> str:
@@ -155,6 +165,7 @@ def _record(result: Result, run: Run) -> dict[str, object]:
     }
     return {
         "file": result.file,
+        "command": result.command,
         "model": result.model_name,
         "model_sha256": run.file["sha256"],
         "device": result.device,

@@ -1,6 +1,8 @@
 """Arguments and options that several commands have, and how their text is read."""
 
+import math
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,11 @@ import typer
 
 STANDARD_OUTPUT = "-"
 MAX_LENGTH = 65536  # of a batch and of each side of an image: what is longer is a slip
+
+
+def typed_command() -> list[str]:
+    """The words of the command that this process runs, as the user typed them."""
+    return ["bdnet-export", *sys.argv[1:]]
 
 
 def parse_shape(text: str) -> tuple[int, int, int]:
@@ -39,6 +46,32 @@ def parse_batch(text: str) -> int | None:
             param_hint="'--batch'",
         )
     return batch
+
+
+def parse_input(text: str) -> bool:
+    """Whether the file reads bytes: 'float32' -> False, 'uint8' -> True."""
+    if text not in ("float32", "uint8"):
+        raise typer.BadParameter(
+            f"{text!r} is no input; expected float32 (normalised, [N, C, H, W]) or uint8 (image "
+            "bytes, [N, H, W, C])",
+            param_hint="'--input'",
+        )
+    return text == "uint8"
+
+
+def parse_per_channel(text: str, option: str) -> tuple[float, ...]:
+    """'0.5,0.25' -> (0.5, 0.25)."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise typer.BadParameter(
+            f"{text!r} is not one number for each channel with commas between them, for example "
+            "0.485,0.456,0.406",
+            param_hint=f"'{option}'",
+        )
+    return numbers
 
 
 def parse_numbers(text: str, option: str) -> list[int]:
@@ -125,6 +158,16 @@ OutputOption = Annotated[
         help="The file to write.",
         show_default=False,
         callback=_is_writable_onnx,
+    ),
+]
+
+InputOption = Annotated[
+    str,
+    typer.Option(
+        "--input",
+        metavar="float32|uint8",
+        help="What the file reads: normalised floats [N, C, H, W], or image bytes [N, H, W, C], "
+        "with the normalisation inside.",
     ),
 ]
 

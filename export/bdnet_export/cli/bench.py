@@ -15,11 +15,11 @@ from bdnet_export.cli.arguments import (
     WheelOption,
     parse_devices,
     parse_numbers,
+    typed_command,
 )
-from bdnet_export.cli.bench_output import show_care, show_comparison, show_one
-from bdnet_export.cli.main import BAD_INPUT
+from bdnet_export.cli.bench_output import show_one, show_outcomes
 from bdnet_export.cli.output import Output
-from bdnet_export.cli.side_by_side import side_by_side
+from bdnet_export.cli.side_by_side import show_plans, side_by_side
 
 if TYPE_CHECKING:
     from bdnet_devices.care import Care
@@ -199,14 +199,16 @@ def bench(
             question = ParityQuestion(*bench_reference(onnx_file, network))
         prepared = files.enter_context(
             contest(
-                onnx_file,
-                names,
-                settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
-                options=options,
-                rounds=ROUNDS if rounds is None else rounds,
-                images=images,
-                twins_folder=keep_twins,
-                progress=progress,
+                bdnet_export.SpeedQuestion(
+                    onnx_file,
+                    names,
+                    settings=[bdnet_export.Setting(t, b) for b in batches for t in thread_counts],
+                    options=options,
+                    rounds=ROUNDS if rounds is None else rounds,
+                    images=images,
+                    twins_folder=keep_twins,
+                ),
+                progress,
             )
         )
 
@@ -219,13 +221,13 @@ def bench(
 
     def bench_one(name: str, tell: "StageProgress") -> "DeviceBench":
         with open_device(name, inventory, wheel=wheel, progress=tell) as opened:
-            return bench_on_device(opened, prepared, care, question, tell)
+            return bench_on_device(opened, prepared, care, question, tell, typed_command())
 
     with files:
         if dry_run:
-            return _show_plans(out, side_by_side(out, devices, plan_one))
+            return show_plans(out, side_by_side(out, devices, plan_one))
         outcomes = side_by_side(out, devices, bench_one)
-    return _show_outcomes(out, onnx_file, outcomes)
+    return show_outcomes(out, onnx_file, outcomes)
 
 
 def _bench_here(out: Output, onnx_file: Path, options: "BenchmarkOptions", care: "Care") -> int:
@@ -237,46 +239,9 @@ def _bench_here(out: Output, onnx_file: Path, options: "BenchmarkOptions", care:
     local = LocalDevice()
     with out.progress() as progress, watched(local, care, progress) as conditions:
         benchmark = local.benchmark(onnx_file, options, progress)
-    result = bench_result(local, onnx_file, [run_entry(benchmark)], conditions.report)
+    result = bench_result(
+        *(local, onnx_file, [run_entry(benchmark)], conditions.report), command=typed_command()
+    )
     show_one(out, result)
     out.json(result)
     return 0
-
-
-def _show_outcomes(
-    out: Output, onnx_file: Path, outcomes: "dict[str, DeviceBench | Exception]"
-) -> int:
-    """Shows and writes what each device has found. Returns the exit status."""
-    status = 0
-    for name, outcome in outcomes.items():
-        if len(outcomes) > 1:
-            out.line(f"\n{name}", "bold")
-        if isinstance(outcome, Exception):
-            out.failure(str(outcome))
-            status = BAD_INPUT
-            continue
-        if len(outcome.comparison.runs) > 1:
-            show_comparison(out, onnx_file, outcome)
-            show_care(out, outcome.result)
-        else:
-            show_one(out, outcome.result)
-        if outcome.parity_failed and status == 0:
-            status = 1
-    found = [one.result for one in outcomes.values() if not isinstance(one, Exception)]
-    if found:
-        out.json(found[0] if len(outcomes) == 1 else {"schema": 2, "kind": "benches", "of": found})
-    return status
-
-
-def _show_plans(out: Output, plans: dict[str, list[str] | Exception]) -> int:
-    """Shows each device's commands. Returns the exit status."""
-    status = 0
-    for name, plan in plans.items():
-        if isinstance(plan, Exception):
-            out.failure(str(plan))
-            status = BAD_INPUT
-            continue
-        for line in plan:
-            out.line(line)
-        out.success(f"Nothing was changed on {name}, and nothing measured")
-    return status

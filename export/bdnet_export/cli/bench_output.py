@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.bar import Bar
 
+from bdnet_export.cli.main import BAD_INPUT
 from bdnet_export.cli.output import Output, megabytes, milliseconds, percentiles, table
 
 if TYPE_CHECKING:
@@ -19,6 +20,31 @@ ENGINES = {
     "ai-edge-litert": "LiteRT",
     "tflite-runtime": "TensorFlow Lite",
 }
+
+
+def show_outcomes(
+    out: Output, onnx_file: Path, outcomes: "dict[str, DeviceBench | Exception]"
+) -> int:
+    """Shows and writes what each device has found. Returns the exit status."""
+    status = 0
+    for name, outcome in outcomes.items():
+        if len(outcomes) > 1:
+            out.line(f"\n{name}", "bold")
+        if isinstance(outcome, Exception):
+            out.failure(str(outcome))
+            status = BAD_INPUT
+            continue
+        if len(outcome.comparison.runs) > 1:
+            show_comparison(out, onnx_file, outcome)
+            show_care(out, outcome.result)
+        else:
+            show_one(out, outcome.result)
+        if outcome.parity_failed and status == 0:
+            status = 1
+    found = [one.result for one in outcomes.values() if not isinstance(one, Exception)]
+    if found:
+        out.json(found[0] if len(outcomes) == 1 else {"schema": 2, "kind": "benches", "of": found})
+    return status
 
 
 def show_one(out: Output, result: dict[str, Any]) -> None:

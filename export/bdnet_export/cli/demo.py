@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bdnet_export.cli.arguments import JsonOption
+from bdnet_export.cli.arguments import InputOption, JsonOption, parse_input
 from bdnet_export.cli.bench_output import runner
 from bdnet_export.cli.output import Output, megabytes, percent, percentiles, table
 
@@ -21,6 +21,7 @@ def demo(
     seconds: Annotated[
         float, typer.Option(metavar="S", help="How long to measure, each time.")
     ] = 3.0,
+    input_type: InputOption = "float32",
     json_file: JsonOption = None,
 ) -> int:
     """Export, validate and measure the shipped Fashion-MNIST network.
@@ -30,9 +31,11 @@ def demo(
     For example:
 
     - `bdnet-export demo`
+    - on image bytes: `bdnet-export demo --input uint8`
     - `bdnet-export demo --output build/demo --json demo.json`
     """
     started = time.perf_counter()
+    as_bytes = parse_input(input_type)
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
@@ -55,13 +58,17 @@ def demo(
             output / f"{MODEL}.onnx",
             input_shape=source.input_shape,
             preprocessing=source.preprocessing,
+            as_bytes=as_bytes,
             progress=progress,
         )
         report = bdnet_export.validate(
             exported.path,
             source.model,
             bdnet_export.load_images(
-                images, input_shape=source.input_shape, preprocessing=source.preprocessing
+                images,
+                input_shape=source.input_shape,
+                preprocessing=source.preprocessing,
+                as_bytes=as_bytes,
             ),
             progress=lambda done, total: progress("comparing with PyTorch", done / total),
         )

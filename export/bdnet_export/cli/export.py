@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from bdnet_export.cli.arguments import (
+    InputOption,
     JsonOption,
     OutputOption,
     SourceArgument,
     parse_batch,
+    parse_input,
+    parse_per_channel,
     parse_shape,
 )
 from bdnet_export.cli.output import Output, megabytes
@@ -30,6 +33,20 @@ def export(
         str,
         typer.Option(metavar="dynamic|N", help="Images a run: any number, or always N."),
     ] = "dynamic",
+    input_type: InputOption = "float32",
+    mean: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M[,M...]",
+            help="Of each channel, in units of the full range, for --input uint8; by default the "
+            "checkpoint's.",
+            show_default=False,
+        ),
+    ] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(metavar="S[,S...]", help="As --mean.", show_default=False),
+    ] = None,
     opset: Annotated[int, typer.Option(help="Version of the standard ONNX operators.")] = 18,
     no_fallback: Annotated[
         bool,
@@ -57,13 +74,17 @@ def export(
 
     - a shipped model: `bdnet-export export fashion-mnist -o fashion.onnx`
     - a checkpoint, one image a run: `bdnet-export export model.safetensors -o model.onnx --batch 1`
+    - image bytes as input: `bdnet-export export fashion-mnist -o bytes.onnx --input uint8`
     - your own function: `bdnet-export export mine.models:build -o mine.onnx --input-shape 3,64,64`
     """
     given_shape = None if input_shape is None else parse_shape(input_shape)
     fixed_batch = parse_batch(batch)
+    as_bytes = parse_input(input_type)
+    given_preprocessing = _given_preprocessing(as_bytes, mean, std)
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
+        import bdnet
         import bdnet_export
 
         progress(f"reading {source}")
@@ -75,6 +96,15 @@ def export(
                 "--input-shape 3,224,224",
                 param_hint="'--input-shape'",
             )
+        preprocessing = network.preprocessing
+        if given_preprocessing is not None:
+            preprocessing = bdnet.Preprocessing(*given_preprocessing)
+        if as_bytes and preprocessing is None:
+            raise typer.BadParameter(
+                f"{source!r} does not say how its images are normalised; give --mean and --std, "
+                "for example --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+                param_hint="'--input'",
+            )
         result = bdnet_export.export(
             network.model,
             output,
@@ -84,7 +114,8 @@ def export(
             opset=opset,
             fallback=not no_fallback,
             fuse=not no_fuse,
-            preprocessing=network.preprocessing,
+            preprocessing=preprocessing,
+            as_bytes=as_bytes,
             progress=progress,
         )
     out.success(
@@ -92,6 +123,7 @@ def export(
         f"{result.nodes} nodes, {result.custom_nodes} of them ai.bdnet"
         + (f" ({result.fused_nodes} fused)" if result.fused_nodes else "")
         + f", opset {result.opset}"
+        + (", reads image bytes" if as_bytes else "")
     )
     out.json(
         {
@@ -99,6 +131,27 @@ def export(
             "source": source,
             "input_shape": shape,
             "batch": fixed_batch or "dynamic",
+            "input": input_type,
+            "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
             **asdict(result),
         }
     )
+
+
+def _given_preprocessing(
+    as_bytes: bool, mean: str | None, std: str | None
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Mean and standard deviation, where they are given; then both are."""
+    given = {"--mean": mean, "--std": std}
+    absent = [option for option, text in given.items() if text is None]
+    if len(absent) == 2:
+        return None
+    if not as_bytes:
+        raise typer.BadParameter(
+            "it is part of a file that reads bytes; add --input uint8, or leave it out",
+            param_hint="'--std'" if mean is None else "'--mean'",
+        )
+    if mean is None or std is None:
+        (missing,) = absent
+        raise typer.BadParameter("it is missing; give --mean and --std", param_hint=f"'{missing}'")
+    return parse_per_channel(mean, "--mean"), parse_per_channel(std, "--std")

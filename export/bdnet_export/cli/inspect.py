@@ -33,7 +33,7 @@ def inspect(onnx_file: ModelArgument, json_file: JsonOption = None) -> None:
 
     about = table()
     for name, shape in found.inputs.items():
-        about.add_row("input", f"{name} {_shape(shape)}")
+        about.add_row("input", f"{name} {_shape(shape)}, {found.input_types[name]}")
     for name, shape in found.outputs.items():
         about.add_row("output", f"{name} {_shape(shape)}")
     about.add_row("opset", str(found.opset))

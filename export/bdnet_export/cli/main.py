@@ -15,6 +15,16 @@ INTERRUPTED = 130
 
 
 def main() -> int:
+    try:
+        status = _run()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        _fail("interrupted; what it had started was ended")
+    return status
+
+
+def _run() -> int:
     # Imported here, so that a plain install (the runtime of a board) says what it lacks.
     try:
         from bdnet_export.cli.app import app, settings
@@ -24,9 +34,9 @@ def main() -> int:
     import typer
 
     try:
-        status: int | None = app(prog_name="bdnet-export", standalone_mode=False)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
+        # Typer turns an interruption within a command into the status of one.
+        status: int = app(prog_name="bdnet-export", standalone_mode=False) or 0
+        return status
     except Exception as error:
         # The class of all usage errors has no public name in Typer, but its subclass has.
         if isinstance(error, typer.BadParameter.__bases__):
@@ -34,10 +44,6 @@ def main() -> int:
         if settings.debug:
             traceback.print_exc()
         return _fail(_sentence(error, settings.debug))
-    # Typer turns an interruption within a command into this status.
-    if status == INTERRUPTED:
-        _fail("interrupted")
-    return status or 0
 
 
 def _fail(sentence: str) -> int:

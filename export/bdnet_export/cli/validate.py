@@ -20,9 +20,11 @@ from bdnet_export.cli.arguments import (
 from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.main import BAD_INPUT
 from bdnet_export.cli.output import Output, StageProgress, megabytes, percent, table
+from bdnet_export.cli.side_by_side import show_plans, side_by_side
 
 if TYPE_CHECKING:
     from bdnet_export import Source, ValidationReport
+    from bdnet_export.metadata import ModelMetadata
 
 RANDOM_IMAGES = 32
 
@@ -52,6 +54,10 @@ def validate(
     device: DeviceOption = None,
     inventory: InventoryOption = None,
     wheel: WheelOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would be run on the devices; run none of it."),
+    ] = False,
     json_file: JsonOption = None,
     junit: JunitOption = None,
 ) -> int:
@@ -71,6 +77,7 @@ def validate(
     - `bdnet-export validate model.onnx model.safetensors --images photos/`
     - on a board: `bdnet-export validate fashion.onnx fashion-mnist --device pi5`
     - layer by layer: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --layers`
+    - to see it first: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --dry-run`
     - as tests of a CI: `bdnet-export validate model.onnx model.safetensors --junit report.xml`
     """
     if images is not None and random is not None:
@@ -78,6 +85,14 @@ def validate(
             "it cannot be given together with '--random'; choose one of them",
             param_hint="'--images'",
         )
+    if dry_run:
+        for given, needed, option, reason in (
+            (device is not None, True, "--dry-run", "there is no device to run on; give --device"),
+            (json_file is not None, False, "--json", "a dry run has no result; leave it out"),
+            (junit is not None, False, "--junit", "a dry run has no result; leave it out"),
+        ):
+            if given is not needed:
+                raise typer.BadParameter(reason, param_hint=f"'{option}'")
     out = Output(json_file)
     with out.progress() as progress:
         progress("loading PyTorch")
@@ -85,45 +100,63 @@ def validate(
         from bdnet_devices import open_device
         from bdnet_devices.errors import DeviceError
         from bdnet_devices.remote import require_devices
-        from bdnet_export.model_file import image_shape, load_model
+        from bdnet_export.file_input import file_input
+        from bdnet_export.metadata import read_metadata
+        from bdnet_export.model_file import load_model
+        from bdnet_export.parity import plan_verification
+        from bdnet_export.validation import device_references
+        from bdnet_runtime.verify import VerifyOptions
 
         names = [] if device is None else parse_devices(device)
         require_devices(names, inventory)
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
-        shape = image_shape(load_model(onnx_file), onnx_file)
+        proto = load_model(onnx_file)
+        read = file_input(proto, onnx_file)
+        metadata = read_metadata(proto, onnx_file)
         note = None
         if images is None and random is None:
-            images, note = _held_out_images(network, shape)
+            images, note = _held_out_images(network, read.image_shape())
         if images is None:
-            image_set = bdnet_export.random_images(random or RANDOM_IMAGES, shape)
+            image_set = read.random(random or RANDOM_IMAGES)
         else:
-            image_set = bdnet_export.load_images(
-                images, input_shape=shape, preprocessing=network.preprocessing
-            )
-        with ExitStack() as reached:
-            devices, unreached = [], {}
-            for name in names:
-                tell = partial(_of_device, progress, name)
-                try:
-                    opened = open_device(name, inventory, wheel=wheel, progress=tell)
-                    devices.append(reached.enter_context(opened))
-                except DeviceError as error:
-                    unreached[name] = str(error)
-            progress(f"comparing {image_set.description}", 0.0)
-            report = bdnet_export.validate(
-                onnx_file,
-                network.model,
-                image_set,
-                devices=devices,
-                layers=layers,
-                progress=lambda done, total: progress(
-                    f"comparing {image_set.description}", done / total
-                ),
-            )
+            image_set = read.load(images, network.preprocessing)
+        if dry_run:
+            progress(f"computing what {source} gives")
+            references = device_references(onnx_file, network.model, image_set, layers=layers)
+
+    def plan_one(name: str, tell: StageProgress) -> list[str]:
+        lines: list[str] = []
+        note = lines.append
+        with open_device(name, inventory, wheel=wheel, progress=tell, dry_run=note) as opened:
+            for reference in references:
+                plan_verification(opened, onnx_file, reference, VerifyOptions(), note)
+        return lines
+
+    if dry_run:
+        return show_plans(out, side_by_side(out, names, plan_one))
+    with out.progress() as progress, ExitStack() as reached:
+        devices, unreached = [], {}
+        for name in names:
+            tell = partial(_of_device, progress, name)
+            try:
+                opened = open_device(name, inventory, wheel=wheel, progress=tell)
+                devices.append(reached.enter_context(opened))
+            except DeviceError as error:
+                unreached[name] = str(error)
+        progress(f"comparing {image_set.description}", 0.0)
+        report = bdnet_export.validate(
+            onnx_file,
+            network.model,
+            image_set,
+            devices=devices,
+            layers=layers,
+            progress=lambda done, total: progress(
+                f"comparing {image_set.description}", done / total
+            ),
+        )
     report.device_errors |= unreached
-    if note is not None:
-        report.notes.append(note)
+    report.notes += [one for one in (note, _other_preprocessing(network, metadata)) if one]
     _show(out, onnx_file, source, report)
     out.json(report.to_dict())
     if junit is not None:
@@ -149,6 +182,17 @@ def _held_out_images(
     read, held_out = (" x ".join(map(str, size or ())) for size in (shape, network.input_shape))
     return None, (
         f"the file reads images of {read}, the held-out images are {held_out}: compared on noise"
+    )
+
+
+def _other_preprocessing(network: "Source", metadata: "ModelMetadata") -> str | None:
+    """A note where the file normalises bytes otherwise than the checkpoint says."""
+    inside, outside = metadata.preprocessing, network.preprocessing
+    if not metadata.as_bytes or inside is None or outside is None or inside == outside:
+        return None
+    return (
+        f"the file normalises by mean {inside.mean} and std {inside.std}, the checkpoint says "
+        f"{outside.mean} and {outside.std}: compared by the file's"
     )
 
 

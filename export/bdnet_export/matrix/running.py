@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -166,7 +168,7 @@ class MatrixRun:
         result = _read_result(cell.part) if status in HAS_RESULT else None
         try:
             if result is not None:
-                cell.part.replace(cell.file)
+                _name(cell)
                 cell.note.unlink(missing_ok=True)
                 return Outcome(cell, DONE, seconds, result=result)
             cell.part.unlink(missing_ok=True)
@@ -176,6 +178,14 @@ class MatrixRun:
         except OSError as error:
             raise InputError(f"{error.filename} cannot be written: {error.strerror}") from None
         return Outcome(cell, FAILED, seconds, sentence)
+
+
+def _name(cell: Cell) -> None:
+    """The result gets its name, and in it the command that would give it this name."""
+    content = json.loads(cell.part.read_text(encoding="utf-8"))
+    content["command"] = shlex.split(cell.command)
+    cell.part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    cell.part.replace(cell.file)
 
 
 def _read_result(file: Path) -> Result | None:

@@ -15,8 +15,8 @@ from onnx import helper, numpy_helper
 from bdnet import BDMobileNetV1, InputError
 from bdnet.layers import SignConv2d
 from bdnet.models.base import BDNet
+from bdnet_export.file_input import Size, file_input
 from bdnet_export.metadata import read_metadata
-from bdnet_export.model_file import image_shape
 
 OPSET = 18
 IR_VERSION = 10
@@ -27,7 +27,7 @@ SEED = 0
 _NETWORKS: dict[str, type[BDNet]] = {"BDMobileNetV1": BDMobileNetV1}
 
 
-def float_twin(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+def float_twin(model: onnx.ModelProto, path: Path, size: Size | None = None) -> onnx.ModelProto:
     """A float32 network with the layers of an exported one, for images of the same size.
 
     Every convolution of the network, its stem among them, becomes a float convolution of the same
@@ -42,6 +42,7 @@ def float_twin(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     Args:
         model: a file that `bdnet_export.export` wrote.
         path: of that file, for messages.
+        size: height and width of the images, where the file leaves them open.
 
     Returns:
         A model with ``image`` float32 [N, C, H, W] -> ``logits`` float32 [N, classes]; the batch
@@ -50,7 +51,7 @@ def float_twin(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     Raises:
         InputError: the file is not one of bdnet's, or its network has no twin.
     """
-    shape = image_shape(model, path)
+    shape = file_input(model, path).image_shape(size)
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
     graph = _Graph()
     value = "image"
