@@ -100,8 +100,8 @@ def test_a_board_that_restarts_in_the_middle_of_a_run(lab: Lab, tmp_path: Path) 
             status, last = terminal.end()
         assert status == 2
         assert "pi: the connection was lost, or the board has restarted; see that" in last
-        # Whoever had the board had no time to say that it is free.
-        assert lock.read_text().splitlines()[2] not in ("", boot_id)
+        # Whoever had the board may have had no time to say that it is free.
+        assert boot_id not in lock.read_text()
         told = another.run("devices", "probe", "pi", "--json", "-").stdout
         assert load_valid("devices", told)["boot_id"] == boot_id
         assert "Measured" in another.run("bench", model, "--device", "pi", *QUICK).stdout

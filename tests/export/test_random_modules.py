@@ -8,7 +8,7 @@ from converter_check import check, shrink
 from support.random_modules import draw
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_every_region_is_equal(seed: int) -> None:
     plan, fuse = draw(seed), seed % 2 == 0
     outcome = check(plan, seed, fuse=fuse)
