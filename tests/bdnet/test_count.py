@@ -75,7 +75,7 @@ def test_bi_real_net_18() -> None:
 def test_mobilenet_v2() -> None:
     """Sandler et al., MobileNet V2, 2018, table 4: 300 M multiply-adds, 3.4 M parameters.
 
-    Both within 3 %: the paper's 3.4 M is 3.50 M in every implementation of its table 2, and what
+    Within 3 and 3.5 %: the paper's 3.4 M is 3.50 M in every implementation of its table 2, and what
     binarising adds (RSign and RPReLU) is 62 thousand more.
     """
     model = BDMobileNetV2(depthwise="binary")
@@ -103,8 +103,8 @@ def test_additions_between_units() -> None:
     """Those of blocks are shown as well, and a projection's averages."""
     rows = {row.name: row for row in count_ops(small_network("BDMobileNetV2"), SMALL_SHAPE).rows}
     assert rows["body.0.residual"].elementwise == 8 * 14 * 14
-    assert "body.4.residual" not in rows
-    assert rows["body.4.project.shortcut"].elementwise == (48 + 16) * 4 * 4
+    assert "body.3.residual" not in rows
+    assert rows["body.3.project.shortcut"].elementwise == (48 + 16) * 4 * 4
     rows = {row.name: row for row in count_ops(small_network("BiRealNet18"), SMALL_SHAPE).rows}
     assert rows["body.4.residual"].elementwise == 16 * 7 * 7
 

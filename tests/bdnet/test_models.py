@@ -143,7 +143,7 @@ def test_a_unit_of_bi_real_net_is_the_paper_s() -> None:
 def test_broadcast_residuals_go_around_every_unit() -> None:
     """A block whose convolutions give nothing is its shortcuts and normalisations alone."""
     model = unsettle(small_network("BDMobileNetV2"), seed=0)
-    (block,) = (m for name, m in model.named_modules() if name == "body.4")
+    (block,) = (m for name, m in model.named_modules() if name == "body.3")
     assert isinstance(block, InvertedResidual)
     expand, depthwise, project = block.expand, block.depthwise, block.project
     assert expand is not None

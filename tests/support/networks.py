@@ -39,7 +39,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "BDMobileNetV2": {
         "width": 0.25,
         "strides": (1, 1, 2, 2, 1, 1, 1),
-        "repeats": (1, 2, 1, 1, 1, 1, 1),
+        "repeats": (1,) * 7,
     },
     "ReActNetA": {"width": 0.1, "strides": (1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)},
     "BiRealNet18": {"width": 0.125, "stem_stride": 1},

@@ -12,11 +12,11 @@ equality. A shortcut that it does not have is not computed.
 
 Does not match, and stays as it is: a first unit that is not depth-wise with one filter a channel;
 a second one that is no 1x1 convolution of stride 1 without padding and groups; constants that are
-no initialisers or not one value for each channel; a shortcut over other windows than the strides;
-lengths that are not known; fewer or more channels, or more taps, than the operator's kernels take;
-a value between that is a graph output or read elsewhere; units that by the names of their outputs
-are not one block's (validation goes by those names, and what the module in front adds last could be
-taken for a learned shift).
+no initialisers or not one value for each channel; a shortcut over other windows than the strides,
+or one that averages channels; lengths that are not known; fewer or more channels, or more taps,
+than the operator's kernels take; a value between that is a graph output or read elsewhere; units
+that by the names of their outputs are not one block's (validation goes by those names, and what the
+module in front adds last could be taken for a learned shift).
 """
 
 from __future__ import annotations
