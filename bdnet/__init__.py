@@ -7,6 +7,7 @@ from bdnet.checkpoint import CheckpointMetadata, load, read_metadata, save
 from bdnet.count import OpCount, count_ops
 from bdnet.deployment import DeployedNet, deploy, deploy_module, is_network
 from bdnet.errors import InputError
+from bdnet.layers import BinaryLinear, TernaryLinear
 from bdnet.models import (
     BDMobileNetV1,
     BDMobileNetV2,
@@ -27,6 +28,7 @@ __all__ = [
     "BDMobileNetV2",
     "BDNet",
     "BiRealNet18",
+    "BinaryLinear",
     "CheckpointMetadata",
     "DeployedNet",
     "InputError",
@@ -34,6 +36,7 @@ __all__ = [
     "OpCount",
     "Preprocessing",
     "ReActNetA",
+    "TernaryLinear",
     "count_ops",
     "deploy",
     "deploy_module",

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bdnet.errors import InputError
-from bdnet.layers import RPReLU, Shortcut, SignConv2d, TernaryConv2d
+from bdnet.layers import RPReLU, Shortcut, SignConv2d, SignLinear, TernaryConv2d
 from bdnet.models.bireal import DownsamplingUnit
 from bdnet.models.mobilenet_v2 import InvertedResidual
 from bdnet.packing import packed_bytes
@@ -231,6 +231,20 @@ def _sign_conv(conv: SignConv2d, x: Tensor, y: Tensor) -> _Cost:
     )
 
 
+def _sign_linear(linear: SignLinear, x: Tensor, y: Tensor) -> _Cost:
+    planes = 2 if linear.kind == "ternary" else 1
+    bias = linear.bias is not None
+    constants = linear.in_features * (linear.shift is not None)
+    constants += linear.out_features * (linear.scale + bias)
+    filter_bytes = packed_bytes((1, 1), linear.in_features)
+    return _Cost(
+        f"{linear.kind} linear",
+        bops=planes * y.numel() * linear.in_features,
+        elementwise=x.numel() * (linear.shift is not None) + y.numel() * (linear.scale + bias),
+        bytes=planes * linear.out_features * filter_bytes + 4 * constants,
+    )
+
+
 def _float_conv(conv: nn.Conv2d, x: Tensor, y: Tensor) -> _Cost:
     bias = y.numel() * (conv.bias is not None)
     return _Cost("float convolution", flops=y.numel() * _taps(conv), elementwise=bias)
@@ -294,6 +308,7 @@ def _head(head: Head, x: Tensor, y: Tensor) -> _Cost:
 
 _RULES: list[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Rule]] = [
     (SignConv2d, _sign_conv),
+    (SignLinear, _sign_linear),
     (nn.Conv2d, _float_conv),
     (nn.Linear, _linear),
     (_BatchNorm, _batch_norm),

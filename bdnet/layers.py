@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from bdnet.errors import InputError
+from bdnet.linear import BinaryLinear as BinaryLinear
+from bdnet.linear import SignLinear as SignLinear
+from bdnet.linear import TernaryLinear as TernaryLinear
 from bdnet.quantize import binary_weight, sign_activation, ternary_weight, weight_scale
 
 ActivationName = Literal["rprelu", "prelu", "relu", "none"]

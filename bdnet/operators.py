@@ -125,6 +125,16 @@ def binary_conv(
     return _sign_convolution(x, signs, strides, pads, dilations, group, pad_value)
 
 
+def _ternary_values(weight: Tensor, kernel: tuple[int, int], channels: int) -> Tensor:
+    """Packed planes [2, M, B] as -1, 0 and +1, float32 [M, kh, kw, channels]."""
+    if weight.dim() != 3 or weight.shape[0] != 2:
+        raise InputError(
+            f"ternary weights have shape {list(weight.shape)}; expected [2, filters, bytes]"
+        )
+    upper, lower = (unpack_plane(plane, kernel, channels) for plane in weight)
+    return upper.to(torch.float32) + lower.to(torch.float32) - 1
+
+
 @torch.library.custom_op("bdnet::ternary_conv", mutates_args=())
 def ternary_conv(
     x: Tensor,
@@ -142,13 +152,7 @@ def ternary_conv(
     Args:
         weight: uint8 [2, M, B], the planes sign(w - d) and sign(w + d) in packing v1.
     """
-    if weight.dim() != 3 or weight.shape[0] != 2:
-        raise InputError(
-            f"ternary weights have shape {list(weight.shape)}; expected [2, filters, bytes]"
-        )
-    kernel = (kernel_shape[0], kernel_shape[1])
-    upper, lower = (unpack_plane(plane, kernel, channels) for plane in weight)
-    values = upper.to(torch.float32) + lower.to(torch.float32) - 1
+    values = _ternary_values(weight, (kernel_shape[0], kernel_shape[1]), channels)
     return _sign_convolution(x, values, strides, pads, dilations, group, pad_value)
 
 
@@ -167,6 +171,49 @@ def _(
 ) -> Tensor:
     # Filters stand in the last dimension but one, with a dimension of planes before it or not.
     return x.new_empty(_conv_shape(x, weight.shape[-2], kernel_shape, strides, pads, dilations))
+
+
+def _sign_product(x: Tensor, weight: Tensor, channels: int) -> Tensor:
+    """The signs of x [..., channels] times weights of -1, 0, +1, float [M, channels]."""
+    if x.dim() == 0 or x.shape[-1] != channels:
+        raise InputError(f"the input has shape {list(x.shape)}; expected [..., {channels}]")
+    if channels >= EXACT_INTEGERS:
+        raise InputError(
+            f"{channels} signs can sum to more than float32 holds exactly; "
+            f"there must be fewer than {EXACT_INTEGERS}"
+        )
+    return torch.where(x >= 0, 1.0, -1.0).to(torch.float32) @ weight.t()
+
+
+@torch.library.custom_op("bdnet::binary_linear", mutates_args=())
+def binary_linear(x: Tensor, weight: Tensor, channels: int) -> Tensor:
+    """Linear layer of signs with binary weights; the result is an integer, as float32.
+
+    Args:
+        x: float32 [..., channels]; its signs are taken here (x >= 0 is +1).
+        weight: uint8 [M, B], packing v1: filters of one tap.
+
+    Returns:
+        float32 [..., M].
+    """
+    bits = unpack_plane(weight, (1, 1), channels).flatten(1)
+    return _sign_product(x, bits.to(torch.float32) * 2 - 1, channels)
+
+
+@torch.library.custom_op("bdnet::ternary_linear", mutates_args=())
+def ternary_linear(x: Tensor, weight: Tensor, channels: int) -> Tensor:
+    """Linear layer of signs with 1.58-bit weights. As `binary_linear`, with two planes.
+
+    Args:
+        weight: uint8 [2, M, B], the planes sign(w - d) and sign(w + d) in packing v1.
+    """
+    return _sign_product(x, _ternary_values(weight, (1, 1), channels).flatten(1), channels)
+
+
+@binary_linear.register_fake
+@ternary_linear.register_fake
+def _(x: Tensor, weight: Tensor, channels: int) -> Tensor:
+    return x.new_empty([*x.shape[:-1], weight.shape[-2]])
 
 
 @torch.library.custom_op("bdnet::ordered_conv", mutates_args=())

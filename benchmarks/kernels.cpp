@@ -30,6 +30,7 @@ using bdnet::Kernels;
 using bdnet::PoolGeometry;
 using bdnet::SeparableBlockGeometry;
 using bdnet::Sign;
+using bdnet::SignLinear;
 
 // A block of MobileNet V1: its input and its point-wise filters.
 struct Block {
@@ -143,14 +144,19 @@ ConvGeometry stem() {
   return geometry;
 }
 
+std::vector<Sign> random_signs(std::int64_t count, int planes) {
+  std::minstd_rand random(1);
+  std::vector<Sign> weights(static_cast<std::size_t>(count));
+  for (Sign& weight : weights) {
+    const auto value = static_cast<int>(random() / 7 % (planes == 2 ? 3 : 2));
+    weight = static_cast<Sign>(planes == 2 ? value - 1 : 2 * value - 1);
+  }
+  return weights;
+}
+
 std::unique_ptr<Bytes> random_tiled(const Kernels& kernels, const ConvGeometry& geometry) {
   const ConvAttributes& a = geometry.attributes;
-  std::minstd_rand random(1);
-  std::vector<Sign> filters(static_cast<std::size_t>(geometry.filters * a.filter_size()));
-  for (Sign& weight : filters) {
-    const auto value = static_cast<int>(random() / 7 % (a.planes == 2 ? 3 : 2));
-    weight = static_cast<Sign>(a.planes == 2 ? value - 1 : 2 * value - 1);
-  }
+  const std::vector<Sign> filters = random_signs(geometry.filters * a.filter_size(), a.planes);
   auto tiled = std::make_unique<Bytes>(kernels.tiled_bytes(a, geometry.filters));
   kernels.tile_sign_filters(a, geometry.filters, filters.data(), tiled->data());
   return tiled;
@@ -252,6 +258,53 @@ void add_sign_conv_rows(const char* kernel) {
                                rows(geometry.output));
       });
     });
+  }
+}
+
+// A classifier of one image and of 64, and a layer whose weights no near cache holds.
+struct LinearCase {
+  std::int64_t rows, inputs, outputs;
+};
+constexpr LinearCase kLinears[] = {{1, 1024, 1000}, {64, 1024, 1000}, {1, 4096, 4096}};
+
+std::string describe(const LinearCase& shape, int planes) {
+  return std::to_string(shape.rows) + "x" + std::to_string(shape.inputs) + "_to_" +
+         std::to_string(shape.outputs) + (planes == 1 ? "" : "_ternary");
+}
+
+void add_binarise_linear_rows(const char* kernel) {
+  for (const LinearCase& shape : kLinears) {
+    const SignLinear linear{shape.inputs, shape.outputs, 1};
+    add(kernel, describe(shape, 1), [=](benchmark::State& state, const Kernels& kernels) {
+      const auto x = random_floats(shape.rows * shape.inputs);
+      const Bytes signs(kernels.linear_sign_bytes(linear, shape.rows));
+      constexpr std::int64_t kFloat = sizeof(float);
+      measure(state, work_of_bytes(x->count() * kFloat + signs.count()), [&] {
+        kernels.binarise_linear_rows(linear, x->data(), signs.data(), 0, shape.rows);
+      });
+    });
+  }
+}
+
+void add_sign_linear_parts(const char* kernel) {
+  for (const LinearCase& shape : kLinears) {
+    for (int planes = 1; planes <= 2; ++planes) {
+      const SignLinear linear{shape.inputs, shape.outputs, planes};
+      add(kernel, describe(shape, planes), [=](benchmark::State& state, const Kernels& kernels) {
+        const auto x = random_floats(shape.rows * shape.inputs);
+        const Bytes signs(kernels.linear_sign_bytes(linear, shape.rows));
+        kernels.binarise_linear_rows(linear, x->data(), signs.data(), 0, shape.rows);
+        const std::vector<Sign> weights = random_signs(shape.inputs * shape.outputs, planes);
+        const Bytes tiled(kernels.linear_weight_bytes(linear));
+        kernels.tile_linear_weights(linear, weights.data(), tiled.data());
+        const Floats y(shape.rows * shape.outputs);
+        const double amount = static_cast<double>(shape.rows * shape.inputs * shape.outputs);
+        measure(state, work_of_macs(amount, ceiling_of(kernels).dense), [&] {
+          kernels.sign_linear_parts(linear, shape.rows, signs.data(), tiled.data(), y.data(), 0,
+                                    bdnet::linear_parts(linear));
+        });
+      });
+    }
   }
 }
 

@@ -13,6 +13,7 @@ from bdnet.deployment.layers import (
     DeployedReLU,
     DeployedShortcut,
     DeployedSignConv2d,
+    DeployedSignLinear,
     deploy_activation,
 )
 from bdnet.deployment.module import deploy_module, module_layers
@@ -28,6 +29,7 @@ __all__ = [
     "DeployedReLU",
     "DeployedShortcut",
     "DeployedSignConv2d",
+    "DeployedSignLinear",
     "DeployedStem",
     "DeployedUnit",
     "constants_digest",

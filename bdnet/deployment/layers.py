@@ -9,14 +9,24 @@ from bdnet import operators
 from bdnet.deployment.constants import require_type
 from bdnet.layers import (
     BinaryConv2d,
+    BinaryLinear,
     RPReLU,
     Shortcut,
     SignConv2d,
+    SignLinear,
     TernaryConv2d,
+    TernaryLinear,
     average_channels,
 )
 from bdnet.packing import pack_plane
 from bdnet.quantize import binary_plane, ternary_planes, weight_scale
+
+
+def _packed(latent: Tensor, kind: str) -> Tensor:
+    """Weights [M, Cg, kh, kw] in packing v1: uint8 [M, B], or [2, M, B] of ternary ones."""
+    if kind == "ternary":
+        return torch.stack([pack_plane(plane) for plane in ternary_planes(latent)])
+    return pack_plane(binary_plane(latent))
 
 
 class DeployedConv(nn.Module):
@@ -26,14 +36,9 @@ class DeployedConv(nn.Module):
 
     def __init__(self, conv: SignConv2d) -> None:
         super().__init__()
-        latent = conv.weight.detach()
         require_type(conv, BinaryConv2d, TernaryConv2d)
-        if isinstance(conv, TernaryConv2d):
-            packed = torch.stack([pack_plane(plane) for plane in ternary_planes(latent)])
-        else:
-            packed = pack_plane(binary_plane(latent))
         self.kind = conv.kind
-        self.register_buffer("weight", packed)
+        self.register_buffer("weight", _packed(conv.weight.detach(), conv.kind))
         self.kernel_shape = list(conv.kernel_size)
         self.channels = conv.in_channels // conv.groups
         self.strides = list(conv.stride)
@@ -84,6 +89,39 @@ class DeployedSignConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         t: Tensor = self.conv(x if self.shift is None else x + self.shift)
+        if self.scale is not None:
+            t = t * self.scale
+        return t if self.bias is None else t + self.bias
+
+
+class DeployedSignLinear(nn.Module):
+    """A `bdnet.layers.SignLinear`: c = linear(sign(x + shift)); t = c * scale; t = t + bias.
+
+    Shapes: [..., C] -> [..., M]; constants float32 [M], ``shift`` [C], None where the layer has
+    none.
+    """
+
+    weight: Tensor
+    shift: Tensor | None
+    scale: Tensor | None
+    bias: Tensor | None
+
+    def __init__(self, linear: SignLinear) -> None:
+        super().__init__()
+        require_type(linear, BinaryLinear, TernaryLinear)
+        self.kind = linear.kind
+        self.channels = linear.in_features
+        latent = linear.weight.detach()
+        self.register_buffer("weight", _packed(latent[:, :, None, None], linear.kind))
+        self.register_buffer("shift", _copy(linear.shift))
+        self.register_buffer("scale", weight_scale(latent) if linear.scale else None)
+        self.register_buffer("bias", _copy(linear.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        operator = operators.ternary_linear if self.kind == "ternary" else operators.binary_linear
+        t: Tensor = operator(
+            x if self.shift is None else x + self.shift, self.weight, self.channels
+        )
         if self.scale is not None:
             t = t * self.scale
         return t if self.bias is None else t + self.bias

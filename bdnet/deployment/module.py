@@ -12,10 +12,11 @@ from bdnet.deployment.layers import (
     DeployedPReLU,
     DeployedShortcut,
     DeployedSignConv2d,
+    DeployedSignLinear,
 )
 from bdnet.deployment.units import DeployedBlock, DeployedStem, DeployedUnit
 from bdnet.errors import InputError
-from bdnet.layers import RPReLU, Shortcut, SignConv2d
+from bdnet.layers import RPReLU, Shortcut, SignConv2d, SignLinear
 from bdnet.units import SeparableBlock, SignUnit, Stem
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)  # a user's subclass may compute otherwise
@@ -122,6 +123,8 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
             return PlanarBlock(module, path)
         if isinstance(module, SignConv2d):
             return PlanarSignConv2d(module)
+        if isinstance(module, SignLinear):
+            return DeployedSignLinear(module)
         if isinstance(module, Shortcut):
             require_type(module, Shortcut)
             return PlanarShortcut(module)
@@ -140,6 +143,9 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
 
 
 def module_layers(network: nn.Module) -> list[str]:
-    """Paths of the replaced layers of a `deploy_module` network that put out values in NHWC."""
-    kinds = (PlanarSignConv2d, DeployedUnit, PlanarShortcut, PlanarPReLU, PlanarStem)
+    """Paths of the layers of a `deploy_module` network whose outputs parity is checked on."""
+    kinds = (
+        *(PlanarSignConv2d, DeployedUnit, PlanarShortcut, PlanarPReLU, PlanarStem),
+        DeployedSignLinear,
+    )
     return [path for path, module in network.named_modules() if isinstance(module, kinds) and path]

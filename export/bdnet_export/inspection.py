@@ -203,6 +203,10 @@ def _sign_conv_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
     return values * planes * kernel_height * kernel_width * int(_attribute(node, "channels"))
 
 
+def _sign_linear_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
+    return values * (len(weights[1]) - 1) * int(_attribute(node, "channels"))
+
+
 def _separable_block_work(node: onnx.NodeProto, weights: Weights, values: int) -> int:
     depthwise, pointwise = (weights[_BLOCK_INPUTS.index(f"{role}_weight")] for role in _ROLES)
     channels = int(_attribute(node, "channels"))
@@ -232,6 +236,8 @@ _BLOCK_INPUTS = tuple(SeparableBlock.to_function_proto().input)
 _WORK: dict[str, Callable[[onnx.NodeProto, Weights, int], int | None]] = {
     "BinaryConv": _sign_conv_work,
     "TernaryConv": _sign_conv_work,
+    "BinaryLinear": _sign_linear_work,
+    "TernaryLinear": _sign_linear_work,
     "SeparableBlock": _separable_block_work,
     "OrderedConv": _ordered_conv_work,
     "OrderedStem": _ordered_conv_work,
@@ -243,7 +249,7 @@ _WORK: dict[str, Callable[[onnx.NodeProto, Weights, int], int | None]] = {
 """Multiply-adds of one image, from the shapes of the constants (none: not a constant) by their
 place among the inputs, and the number of values of the output."""
 
-_BINARY = ("BinaryConv", "TernaryConv", "SeparableBlock")
+_BINARY = ("BinaryConv", "TernaryConv", "BinaryLinear", "TernaryLinear", "SeparableBlock")
 
 
 def _layer(

@@ -6,9 +6,9 @@ C++ registration is checked against. Activations are float32 NHWC. The prose is 
 docs/operators.md, the exactness argument in docs/numerics.md.
 
 Traps that shaped the bodies:
-- Integer sums go through ConvInteger with uint8 operands and zero points of 1, so that optimisers
-  have no float convolution into which to fold a scale. int8 weights are not implemented before
-  ONNX Runtime 1.24.
+- Integer sums go through ConvInteger and MatMulInteger with uint8 operands and zero points of 1,
+  so that optimisers have no float operator into which to fold a scale. int8 weights of ConvInteger
+  are not implemented before ONNX Runtime 1.24.
 - Padding is a Pad before ConvInteger, since the padding of a convolution of signs may be +1 or -1
   and ConvInteger pads with the zero point alone.
 - Float sums before a sign are Loops of Slice, Mul, Add: library convolutions and pools choose
@@ -41,6 +41,28 @@ ai_bdnet = Opset(DOMAIN, VERSION)
 
 
 @script(ai_bdnet, default_opset=op)
+def unpacked(weight: UINT8, bits: INT64) -> UINT8:
+    """Packed weights of one plane or two, [M, B] or [2, M, B], as 0, 1, 2 about the zero point 1.
+
+    ``bits`` [1] is the number of weights in a filter; the result is [M, bits].
+    """
+    rest = op.Constant(value_ints=[-1])
+    none = op.Constant(value_ints=[0])
+    planes = op.Reshape(weight, op.Concat(rest, op.Shape(weight, start=-2), axis=0))
+    # Bytes to bits, lowest first; the tail of each filter's last byte is cut off.
+    places = op.Cast(op.Constant(value_ints=[0, 1, 2, 3, 4, 5, 6, 7]), to=2)
+    spread = op.Unsqueeze(planes, rest)
+    one = op.Cast(op.Constant(value_int=1), to=2)
+    single = op.BitwiseAnd(op.BitShift(spread, places, direction="RIGHT"), one)
+    flat = op.Reshape(single, op.Constant(value_ints=[0, 0, -1]))
+    cut = op.Slice(flat, none, bits, op.Constant(value_ints=[2]))
+    # Twice the bit of one plane, or the sum of the bits of two.
+    counts = op.ReduceSum(op.Cast(cut, to=6), none, keepdims=0)
+    share = op.Div(op.Constant(value_ints=[2]), op.Shape(planes, start=0, end=1))
+    return op.Cast(op.Mul(counts, op.Cast(share, to=6)), to=2)
+
+
+@script(ai_bdnet, default_opset=op)
 def sign_convolution(
     x: FLOAT,
     weight: UINT8,
@@ -64,22 +86,10 @@ def sign_convolution(
     end = op.Slice(sides, op.Constant(value_ints=[2]), op.Constant(value_ints=[4]))
     filler = op.Cast(op.Constant(value_int=pad_value) + op.Constant(value_int=1), to=2)
     padded = op.Pad(signs, op.Concat(none, begin, none, none, end, none, axis=0), filler)
-    # Bytes to bits, lowest first; the tail of each filter's last byte is cut off.
-    rest = op.Constant(value_ints=[-1])
-    planes = op.Reshape(weight, op.Concat(rest, op.Shape(weight, start=-2), axis=0))
-    places = op.Cast(op.Constant(value_ints=[0, 1, 2, 3, 4, 5, 6, 7]), to=2)
-    spread = op.Unsqueeze(planes, rest)
-    bits = op.BitwiseAnd(op.BitShift(spread, places, direction="RIGHT"), one)
-    flat = op.Reshape(bits, op.Constant(value_ints=[0, 0, -1]))
     depth = op.Reshape(op.Constant(value_int=channels), op.Constant(value_ints=[1]))
     taps = op.Constant(value_ints=kernel_shape)
-    used = op.Mul(op.ReduceProd(taps, keepdims=1), depth)
-    cut = op.Slice(flat, none, used, op.Constant(value_ints=[2]))
-    shape = op.Concat(op.Constant(value_ints=[0]), taps, depth, axis=0)
-    # A weight about the zero point 1: twice the bit of one plane, or the sum of the bits of two.
-    counts = op.ReduceSum(op.Cast(cut, to=6), none, keepdims=0)
-    share = op.Div(op.Constant(value_ints=[2]), op.Shape(planes, start=0, end=1))
-    values = op.Cast(op.Reshape(op.Mul(counts, op.Cast(share, to=6)), shape), to=2)
+    flat = unpacked(weight, op.Mul(op.ReduceProd(taps, keepdims=1), depth))
+    values = op.Reshape(flat, op.Concat(op.Constant(value_ints=[0]), taps, depth, axis=0))
     y = op.ConvInteger(
         op.Transpose(padded, perm=[0, 3, 1, 2]),
         op.Transpose(values, perm=[0, 3, 1, 2]),
@@ -152,6 +162,42 @@ def TernaryConv(  # noqa: N802
         group=group,
         pad_value=pad_value,
     )
+
+
+@script(ai_bdnet, default_opset=op)
+def sign_product(x: FLOAT, weight: UINT8, channels: int) -> FLOAT:
+    """What BinaryLinear and TernaryLinear share: weights of one plane or two."""
+    zero = op.Cast(op.Constant(value_int=0), to=2)
+    one = op.Cast(op.Constant(value_int=1), to=2)
+    two = op.Cast(op.Constant(value_int=2), to=2)
+    # Signs as uint8 0 and 2 about the zero point 1.
+    signs = op.Where(op.GreaterOrEqual(x, op.Constant(value_float=0.0)), two, zero)
+    depth = op.Reshape(op.Constant(value_int=channels), op.Constant(value_ints=[1]))
+    values = op.Transpose(unpacked(weight, depth), perm=[1, 0])
+    return op.Cast(op.MatMulInteger(signs, values, one, one), to=1)
+
+
+@script(ai_bdnet, default_opset=op)
+def BinaryLinear(  # noqa: N802
+    x: FLOAT, weight: UINT8, channels: int, packing_version: int
+) -> FLOAT:
+    """Linear layer of the signs of x with binary weights; an integer, as float32.
+
+    x [..., channels]; weight [M, B] uint8 in packing v1, filters of one tap; y [..., M].
+    """
+    return sign_product(x, weight, channels=channels)
+
+
+@script(ai_bdnet, default_opset=op)
+def TernaryLinear(  # noqa: N802
+    x: FLOAT, weight: UINT8, channels: int, packing_version: int
+) -> FLOAT:
+    """Linear layer of the signs of x with 1.58-bit weights; an integer, as float32.
+
+    x [..., channels]; weight [2, M, B] uint8, the planes sign(w - d) and sign(w + d) in packing
+    v1, whose mean is the weight; y [..., M].
+    """
+    return sign_product(x, weight, channels=channels)
 
 
 @script(ai_bdnet, default_opset=op)
@@ -432,6 +478,8 @@ def OrderedStem(  # noqa: N802
 OPERATORS: tuple[OnnxFunction, ...] = (
     BinaryConv,
     TernaryConv,
+    BinaryLinear,
+    TernaryLinear,
     OrderedConv,
     OrderedAveragePool,
     SeparableBlock,
@@ -439,7 +487,9 @@ OPERATORS: tuple[OnnxFunction, ...] = (
 )
 
 PARTS: tuple[OnnxFunction, ...] = (
+    unpacked,
     sign_convolution,
+    sign_product,
     window_averages,
     epilogue,
     averaged,

@@ -94,6 +94,28 @@ def _sign_conv(name: str, planes: int) -> Callable[[InferenceContext], None]:
     return infer
 
 
+def _sign_linear(name: str, planes: int) -> Callable[[InferenceContext], None]:
+    def infer(ctx: InferenceContext) -> None:
+        x, weight = _shape(ctx, 0), _shape(ctx, 1)
+        if x is None or weight is None:
+            return
+        _require_rank(name, "weight", weight, planes + 1)
+        channels = ctx.get_attribute("channels").i
+        if not x or (isinstance(x[-1], int) and x[-1] != channels):
+            raise InferenceError(
+                f"{DOMAIN}.{name}: x has shape {x}; expected {channels} values in the last "
+                "dimension"
+            )
+        if isinstance(weight[-1], int) and weight[-1] != -(-channels // 8):
+            raise InferenceError(
+                f"{DOMAIN}.{name}: a packed filter has {weight[-1]} bytes, {channels} channels "
+                f"need {-(-channels // 8)}"
+            )
+        _set_output(ctx, [*x[:-1], weight[-2]])
+
+    return infer
+
+
 def _ordered_conv_shape(ctx: InferenceContext, name: str, x: list[Dim]) -> list[Dim]:
     """Of the convolution of x [N, H, W, C] with the second input."""
     weight = _shape(ctx, 1)
@@ -198,6 +220,8 @@ def _ordered_stem(ctx: InferenceContext) -> None:
 _INFERENCE: dict[str, Callable[[InferenceContext], None]] = {
     "BinaryConv": _sign_conv("BinaryConv", 1),
     "TernaryConv": _sign_conv("TernaryConv", 2),
+    "BinaryLinear": _sign_linear("BinaryLinear", 1),
+    "TernaryLinear": _sign_linear("TernaryLinear", 2),
     "OrderedConv": _ordered_conv,
     "OrderedAveragePool": _ordered_average_pool,
     "SeparableBlock": _separable_block,

@@ -48,6 +48,17 @@ def _sign_conv(operator: str) -> Callable[..., Any]:
     return translate
 
 
+def _sign_linear(operator: str) -> Callable[..., Any]:
+    """The translation to BinaryLinear or TernaryLinear."""
+
+    def translate(x: Any, weight: Any, channels: int) -> Any:
+        return getattr(ai_bdnet, operator)(
+            x, weight, channels=channels, packing_version=PACKING_VERSION
+        )
+
+    return translate
+
+
 def _ordered_conv(
     x: Any, weight: Any, strides: Sequence[int], pads: Sequence[int], dilations: Sequence[int]
 ) -> Any:
@@ -70,6 +81,8 @@ def translation_table() -> dict[Callable[..., Any], Callable[..., Any]]:
     return {
         operators.binary_conv.default: _sign_conv("BinaryConv"),
         operators.ternary_conv.default: _sign_conv("TernaryConv"),
+        operators.binary_linear.default: _sign_linear("BinaryLinear"),
+        operators.ternary_linear.default: _sign_linear("TernaryLinear"),
         operators.ordered_conv.default: _ordered_conv,
         operators.ordered_average_pool.default: _ordered_average_pool,
         operators.channel_prelu.default: _channel_prelu,

@@ -143,6 +143,9 @@ struct InnerLoops {
   std::int64_t word_bytes;
   std::int64_t filter_tile;
   std::int64_t code_bytes;
+  // The same of a linear layer, whose words may hold more bits: there weights are read once, and
+  // reading them is what takes the time. Codes are those of a dense convolution.
+  std::int64_t linear_word_channels;
   // Depth-wise: channels to a vector of bytes.
   std::int64_t channel_tile;
 
@@ -152,6 +155,8 @@ struct InnerLoops {
   void (*binarise)(const float* x, const float* threshold, std::int64_t pixels,
                    std::int64_t channels, std::int8_t* signs) noexcept;
   void (*dense_tile)(const DenseTile& tile) noexcept;
+  // The same for one tap, with words of linear_word_channels bits.
+  void (*linear_tile)(const DenseTile& tile) noexcept;
   // The integers as floats, y: [width, channels]; or, for up to kMostBlockTaps taps, as bytes,
   // sums: [width, step].
   void (*depthwise_row)(const DepthwiseRow& row, float* y) noexcept;

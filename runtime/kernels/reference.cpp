@@ -142,6 +142,40 @@ void sign_conv_rows(const ConvGeometry& geometry, const std::byte* sign_data,
   }
 }
 
+std::int64_t linear_weight_bytes(const SignLinear& linear) noexcept {
+  return linear.outputs * linear.inputs * static_cast<std::int64_t>(sizeof(Sign));
+}
+
+void tile_linear_weights(const SignLinear& linear, const Sign* weights, std::byte* tiled) noexcept {
+  std::copy_n(weights, linear.outputs * linear.inputs, reinterpret_cast<Sign*>(tiled));
+}
+
+std::int64_t linear_sign_bytes(const SignLinear& linear, std::int64_t rows) noexcept {
+  return rows * linear.inputs * static_cast<std::int64_t>(sizeof(Sign));
+}
+
+void binarise_linear_rows(const SignLinear& linear, const float* x, std::byte* signs,
+                          std::int64_t begin, std::int64_t end) noexcept {
+  Sign* out = reinterpret_cast<Sign*>(signs);
+  for (std::int64_t i = begin * linear.inputs; i < end * linear.inputs; ++i) {
+    out[i] = x[i] >= 0.0f ? Sign{1} : Sign{-1};
+  }
+}
+
+void sign_linear_parts(const SignLinear& linear, std::int64_t rows, const std::byte* sign_data,
+                       const std::byte* tiled, float* y, std::int64_t begin,
+                       std::int64_t end) noexcept {
+  const Sign* signs = reinterpret_cast<const Sign*>(sign_data);
+  const Sign* weights = reinterpret_cast<const Sign*>(tiled);
+  const std::int64_t last = std::min(end * kLinearPart, linear.outputs);
+  for (std::int64_t m = begin * kLinearPart; m < last; ++m) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      y[row * linear.outputs + m] = static_cast<float>(
+          dot(signs + row * linear.inputs, weights + m * linear.inputs, linear.inputs));
+    }
+  }
+}
+
 // Steps from a row, a column, a channel to the next.
 struct Layout {
   std::int64_t row, column, channel;
@@ -241,6 +275,11 @@ const Kernels& reference_kernels() noexcept {
                                     sign_bytes,
                                     binarise_rows,
                                     sign_conv_rows,
+                                    linear_weight_bytes,
+                                    tile_linear_weights,
+                                    linear_sign_bytes,
+                                    binarise_linear_rows,
+                                    sign_linear_parts,
                                     ordered_conv_rows,
                                     ordered_average_pool_rows,
                                     ordered_stem_rows,

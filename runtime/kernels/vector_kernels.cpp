@@ -6,6 +6,8 @@
 #include "bdnet/kernels.h"
 #include "checks.h"
 #include "inner_loops.h"
+#include "vector_linear.h"
+#include "words.h"
 
 // The kernels of every instruction set but the reference: how signs and weights are arranged, which
 // rows and tiles there are, and which inner loop does what. See inner_loops.h.
@@ -29,19 +31,6 @@ Method method_of(const ConvAttributes& attributes, std::int64_t filter_count) no
   }
   if (attributes.group == 1 || filters_per_group >= kFewestFilters) return Method::kDense;
   return Method::kReference;
-}
-
-std::int64_t round_up(std::int64_t count, std::int64_t multiple) noexcept {
-  return (count + multiple - 1) / multiple * multiple;
-}
-
-std::int64_t words_of(const InnerLoops& loops, std::int64_t channels) noexcept {
-  return round_up(channels, std::max<std::int64_t>(8, loops.word_channels)) / loops.word_channels;
-}
-
-// Bytes of codes of one group of one pixel.
-std::int64_t code_bytes(const InnerLoops& loops, std::int64_t channels) noexcept {
-  return words_of(loops, channels) * loops.code_bytes;
 }
 
 // Bytes of one tap of a tile of filters.
@@ -84,9 +73,6 @@ void tile_depthwise(const InnerLoops& loops, const ConvAttributes& attributes,
     }
   }
 }
-
-// The bit of a weight of -1, 0, +1 in a plane: (0, 0), (0, 1), (1, 1), first and last plane.
-bool bit_in_plane(Sign weight, bool last) noexcept { return last ? weight >= 0 : weight > 0; }
 
 void tile_dense(const InnerLoops& loops, const ConvAttributes& attributes,
                 std::int64_t filter_count, const Sign* filters, std::byte* tiled) noexcept {
@@ -605,6 +591,11 @@ const Kernels& vector_kernels() noexcept {
                                 Bound<kLoops, sign_bytes>::call,
                                 Bound<kLoops, binarise_rows>::call,
                                 Bound<kLoops, sign_conv_rows>::call,
+                                Bound<kLoops, linear_weight_bytes>::call,
+                                Bound<kLoops, tile_linear_weights>::call,
+                                Bound<kLoops, linear_sign_bytes>::call,
+                                Bound<kLoops, binarise_linear_rows>::call,
+                                Bound<kLoops, sign_linear_parts>::call,
                                 Bound<kLoops, ordered_conv_rows>::call,
                                 Bound<kLoops, ordered_average_pool_rows>::call,
                                 Bound<kLoops, ordered_stem_rows>::call,

@@ -14,6 +14,7 @@
 #include "ordered_stem_op.h"
 #include "separable_block_op.h"
 #include "sign_conv_op.h"
+#include "sign_linear_op.h"
 
 namespace bdnet::ort {
 namespace {
@@ -24,6 +25,8 @@ class Registry {
   explicit Registry(const OrtApi& api)
       : binary_conv_(api),
         ternary_conv_(api),
+        binary_linear_(api),
+        ternary_linear_(api),
         ordered_conv_(api),
         ordered_average_pool_(api),
         ordered_stem_(api),
@@ -32,6 +35,8 @@ class Registry {
     check(api, api.CreateCustomOpDomain("ai.bdnet", &domain_));
     for (const OrtCustomOp* op : {static_cast<const OrtCustomOp*>(&binary_conv_),
                                   static_cast<const OrtCustomOp*>(&ternary_conv_),
+                                  static_cast<const OrtCustomOp*>(&binary_linear_),
+                                  static_cast<const OrtCustomOp*>(&ternary_linear_),
                                   static_cast<const OrtCustomOp*>(&ordered_conv_),
                                   static_cast<const OrtCustomOp*>(&ordered_average_pool_),
                                   static_cast<const OrtCustomOp*>(&ordered_stem_),
@@ -46,6 +51,8 @@ class Registry {
  private:
   CustomOp<BinaryConv> binary_conv_;
   CustomOp<TernaryConv> ternary_conv_;
+  CustomOp<BinaryLinear> binary_linear_;
+  CustomOp<TernaryLinear> ternary_linear_;
   CustomOp<OrderedConv> ordered_conv_;
   CustomOp<OrderedAveragePool> ordered_average_pool_;
   CustomOp<OrderedStem> ordered_stem_;

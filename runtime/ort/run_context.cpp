@@ -49,9 +49,9 @@ const float* RunContext::input(std::size_t index) const {
   return static_cast<const float*>(data);
 }
 
-float* RunContext::output(const Shape4& shape) {
+float* RunContext::output(const std::int64_t* dims, std::size_t rank) {
   OrtValue* value = nullptr;
-  check(api_, api_.KernelContext_GetOutput(context_, 0, shape.data(), shape.size(), &value));
+  check(api_, api_.KernelContext_GetOutput(context_, 0, dims, rank, &value));
   void* data = nullptr;
   check(api_, api_.GetTensorMutableData(value, &data));
   return static_cast<float*>(data);

@@ -52,7 +52,10 @@ class RunContext {
 
   std::vector<std::int64_t> input_dims(std::size_t index) const;
   const float* input(std::size_t index) const;
-  float* output(const Shape4& shape);
+  float* output(const Shape4& shape) { return output(shape.data(), shape.size()); }
+  float* output(const std::vector<std::int64_t>& shape) {
+    return output(shape.data(), shape.size());
+  }
 
   // Calls body(row) for every row in [0, rows) on the session's intra-op threads. The body must not
   // throw.
@@ -69,6 +72,7 @@ class RunContext {
 
  private:
   const OrtValue* input_value(std::size_t index) const;
+  float* output(const std::int64_t* dims, std::size_t rank);
 
   const OrtApi& api_;
   OrtKernelContext* context_;

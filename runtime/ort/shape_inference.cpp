@@ -55,14 +55,14 @@ std::vector<std::int64_t> ShapeInference::input_dims(std::size_t index) const {
   return dims;
 }
 
-void ShapeInference::set_output(const Shape4& shape) {
+void ShapeInference::set_output(std::vector<std::int64_t> dims) {
   const OrtTensorTypeAndShapeInfo* input = input_info(api_, context_, 0);
   const std::vector<std::int64_t> input_dims = read_dims(api_, input);
   const std::string symbol = batch_symbol(api_, input, input_dims.size());
 
-  Shape4 dims = shape;
   dims[0] = input_dims[0];
-  std::array<const char*, 4> symbols{symbol.c_str(), "", "", ""};
+  std::vector<const char*> symbols(dims.size(), "");
+  symbols[0] = symbol.c_str();
 
   OrtTensorTypeAndShapeInfo* output = nullptr;
   check(api_, api_.CreateTensorTypeAndShapeInfo(&output));

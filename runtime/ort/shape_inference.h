@@ -40,7 +40,8 @@ class ShapeInference {
   std::vector<std::int64_t> input_dims(std::size_t index) const;
 
   // Gives output 0 this shape, with the batch of input 0.
-  void set_output(const Shape4& shape);
+  void set_output(const Shape4& shape) { set_output({shape.begin(), shape.end()}); }
+  void set_output(std::vector<std::int64_t> dims);
 
  private:
   void read(const char* attribute, OrtOpAttrType type, void* values, std::size_t bytes) const;

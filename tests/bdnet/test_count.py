@@ -16,7 +16,7 @@ from bdnet import (
     ReActNetA,
     count_ops,
 )
-from bdnet.layers import BinaryConv2d, RPReLU
+from bdnet.layers import BinaryConv2d, RPReLU, TernaryLinear
 from bdnet.models import NETWORKS
 from bdnet.units import SignUnit
 from support.networks import SMALL_SHAPE, TINY_SHAPE, small_network, tiny_network
@@ -142,6 +142,14 @@ def test_a_bias_costs_nothing_in_a_unit_and_something_alone() -> None:
     (alone,) = count_ops(conv, (2, 5, 5)).rows
     assert (alone.elementwise, alone.bytes) == (2 * y, packed + 4 * 4 + 4 * 4)
     assert alone.parameters == unit.rows[0].parameters == 4 * 2 * 9 + 4
+
+
+def test_a_linear_layer_of_signs() -> None:
+    layer = TernaryLinear(9, 5, learned_shift=True)
+    (row,) = count_ops(nn.Sequential(nn.Flatten(), layer), (1, 3, 3)).rows
+    assert (row.kind, row.bops, row.elementwise) == ("ternary linear", 2 * 45, 9 + 2 * 5)
+    constants = bdnet.deployment.DeployedSignLinear(layer).state_dict().values()
+    assert row.bytes == sum(tensor.numel() * tensor.element_size() for tensor in constants)
 
 
 def test_a_layer_that_runs_twice_has_its_parameters_once() -> None:

@@ -14,10 +14,13 @@ from bdnet import InputError
 from bdnet.deployment import DeployedShortcut
 from bdnet.layers import (
     BinaryConv2d,
+    BinaryLinear,
     RPReLU,
     Shortcut,
     SignConv2d,
+    SignLinear,
     TernaryConv2d,
+    TernaryLinear,
     make_activation,
 )
 from bdnet.units import SignUnit
@@ -89,6 +92,31 @@ def test_convolution(
             np.testing.assert_allclose(y, oracle(conv, x.numpy()), rtol=1e-6, atol=1e-6)
         else:
             np.testing.assert_array_equal(y, oracle(conv, x.numpy()))
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 7), (2, 4, 5, 7)])
+@pytest.mark.parametrize("linear_class", [BinaryLinear, TernaryLinear])
+def test_a_linear_layer_is_a_convolution_of_one_tap(
+    linear_class: type[SignLinear], shape: tuple[int, ...]
+) -> None:
+    """With the same values and the same gradients, for inputs of any rank."""
+    torch.manual_seed(0)
+    linear = linear_class(7, 5, learned_shift=True)
+    conv_class = BinaryConv2d if linear_class is BinaryLinear else TernaryConv2d
+    conv = conv_class(7, 5, 1, learned_shift=True, bias=True)
+    for name, parameter in linear.named_parameters():
+        nn.init.normal_(parameter)
+        conv.get_parameter(name).data.copy_(parameter.data.view_as(conv.get_parameter(name)))
+    x = torch.randn(shape)
+    x.view(-1)[:2] = torch.tensor([0.0, -0.0])
+    y = linear(x)
+    expected = conv(x.reshape(-1, 7, 1, 1)).reshape(*shape[:-1], 5)
+    assert torch.equal(y, expected)
+    factor = torch.randn_like(y)
+    (y * factor).sum().backward()
+    (expected * factor).sum().backward()
+    for name, parameter in linear.named_parameters():
+        torch.testing.assert_close(parameter.grad, conv.get_parameter(name).grad.view_as(parameter))
 
 
 @pytest.mark.parametrize("conv_class", [BinaryConv2d, TernaryConv2d])
@@ -196,6 +224,8 @@ def test_arguments_that_cannot_be_are_told() -> None:
     for padding in (-1, (1, 2, 3), (0, 0, -1, 0)):
         with pytest.raises(InputError, match="it must be a number of pixels, a pair"):
             BinaryConv2d(4, 4, 3, padding=padding)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="in_features is 0 and out_features 2; both must be"):
+        BinaryLinear(0, 2)
     with pytest.raises(InputError, match=r"groups is 3; it must divide in_channels \(4\)"):
         TernaryConv2d(4, 6, 3, groups=3)
     with pytest.raises(InputError, match="activation is 'gelu'; it must be 'rprelu'"):

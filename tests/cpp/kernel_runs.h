@@ -85,6 +85,32 @@ inline std::vector<float> run_sign_conv(const bdnet::Kernels& kernels,
   return y.values();
 }
 
+// weights: [outputs, inputs].
+inline std::vector<float> run_sign_linear(const bdnet::Kernels& kernels,
+                                          const bdnet::SignLinear& linear, std::int64_t rows,
+                                          const std::vector<float>& x,
+                                          const std::vector<bdnet::Sign>& weights,
+                                          Placement placement = Placement::kBeforeGuard) {
+  const GuardedBuffer<float> input(x, placement);
+  const GuardedBuffer<bdnet::Sign> filters(weights, placement);
+  const GuardedBuffer<std::byte> tiled(
+      static_cast<std::size_t>(kernels.linear_weight_bytes(linear)), placement);
+  const GuardedBuffer<std::byte> signs(
+      static_cast<std::size_t>(kernels.linear_sign_bytes(linear, rows)), placement);
+  const GuardedBuffer<float> y(static_cast<std::size_t>(rows * linear.outputs), placement);
+  tiled.fill(std::byte{99});
+  signs.fill(std::byte{99});
+  y.fill(99.0f);
+  kernels.tile_linear_weights(linear, filters.data(), tiled.data());
+  run_in_parts(rows, [&](std::int64_t begin, std::int64_t end) {
+    kernels.binarise_linear_rows(linear, input.data(), signs.data(), begin, end);
+  });
+  run_in_parts(bdnet::linear_parts(linear), [&](std::int64_t begin, std::int64_t end) {
+    kernels.sign_linear_parts(linear, rows, signs.data(), tiled.data(), y.data(), begin, end);
+  });
+  return y.values();
+}
+
 inline std::vector<float> run_ordered_conv(const bdnet::Kernels& kernels,
                                            const bdnet::ConvGeometry& geometry,
                                            const std::vector<float>& x,

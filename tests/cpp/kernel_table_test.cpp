@@ -28,8 +28,8 @@ constexpr Grid kGrids[] = {
 #include "bdnet/kernels.inc"
 };
 
-// Besides those there are the name, how weights are arranged, and the sizes of three buffers.
-static_assert(sizeof(Kernels) == (std::size(kGrids) + 5) * sizeof(void*),
+// Besides those there are the name, two ways to arrange weights, and the sizes of five buffers.
+static_assert(sizeof(Kernels) == (std::size(kGrids) + 8) * sizeof(void*),
               "a kernel of kernels.h has no line in kernels.inc");
 
 class EveryKernel : public testing::TestWithParam<std::tuple<const Kernels*, Grid>> {};

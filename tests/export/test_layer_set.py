@@ -4,57 +4,66 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import onnx
-import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+import bdnet_export
 import bdnet_runtime
-from bdnet.deployment import DeployedSignConv2d, DeployedUnit
-from bdnet.layers import ActivationName, BinaryConv2d, SignConv2d, TernaryConv2d
+from bdnet.deployment import deploy_module
+from bdnet.layers import (
+    ActivationName,
+    BinaryConv2d,
+    BinaryLinear,
+    SignConv2d,
+    SignLinear,
+    TernaryConv2d,
+    TernaryLinear,
+)
 from bdnet.units import Residual, SignUnit
-from bdnet_export.bodies import operator_bodies
-from bdnet_export.opset import DOMAIN, VERSION
-from bdnet_export.translation import translation_table
 from support.operator_cases import assert_equal
 
 SEED = 20262
-LAYERS = 90
+CONVOLUTIONS = 72
+LINEAR_LAYERS = 24
 INPUT = (2, 40, 13, 12)
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A layer and the part of the input that it reads."""
+    """A layer and the part of the input that it reads, of a linear layer its rows' last part."""
 
     layer: nn.Module
     channels: int
     height: int
     width: int
 
-    def input_of(self, x: Tensor) -> Tensor:
-        return x[:, : self.channels, : self.height, : self.width]
+    def run(self, layer: nn.Module, x: Tensor) -> Tensor:
+        """What ``layer``, which stands for this one, makes of its part."""
+        part = x[:, : self.channels, : self.height, : self.width]
+        if isinstance(self.layer, SignLinear):
+            part = part.flatten(2).permute(0, 2, 1)
+        y: Tensor = layer(part)
+        return y
 
 
 class Gallery(nn.Module):
-    """Layers side by side. Deployed ones are NHWC inside."""
+    """Layers side by side."""
 
-    def __init__(self, exhibits: Sequence[Exhibit], *, deployed: bool = False) -> None:
+    def __init__(self, exhibits: Sequence[Exhibit]) -> None:
         super().__init__()
         self.exhibits = exhibits
         self.layers = nn.ModuleList(exhibit.layer for exhibit in exhibits)
-        self.deployed = deployed
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        if not self.deployed:
-            return tuple(exhibit.layer(exhibit.input_of(x)) for exhibit in self.exhibits)
-        outputs = (e.layer(e.input_of(x).permute(0, 2, 3, 1)) for e in self.exhibits)
-        return tuple(y.permute(0, 3, 1, 2) for y in outputs)
+        # By path: the deployment form has other layers there.
+        parts = zip(self.exhibits, self.layers, strict=True)
+        return tuple(exhibit.run(layer, x) for exhibit, layer in parts)
 
 
 class Wheels:
@@ -135,12 +144,31 @@ def _convolution(
     return Exhibit(layer, groups * channels, *size)
 
 
+def exhibits_of_linear_layers(rng: np.random.Generator, count: int) -> list[Exhibit]:
+    switch = (True, False)
+    wheels = Wheels(
+        rng,
+        kind=(BinaryLinear, TernaryLinear),
+        in_features=(1, 7, 8, 33, 40),
+        out_features=(1, 13, 64, 65),
+        learned_shift=switch,
+        scale=switch,
+        bias=switch,
+        size=((1, 1), (3, 5), (13, 12)),
+    )
+
+    def linear(*, kind: type[SignLinear], size: tuple[int, int], **settings: Any) -> Exhibit:
+        return Exhibit(kind(**settings), settings["in_features"], *size)
+
+    return [linear(**wheels.turn()) for _ in range(count)]
+
+
 def train(gallery: Gallery, steps: int = 3) -> None:
     """A few steps, after which no constant is what it began as."""
     random = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
-        for name, parameter in gallery.named_parameters():
-            if not name.endswith("conv.weight"):
+        for parameter in gallery.parameters():
+            if parameter.dim() == 1:
                 parameter.add_(torch.randn(parameter.shape, generator=random), alpha=0.2)
     optimizer = torch.optim.SGD(gallery.parameters(), lr=0.05)
     before = copy.deepcopy(gallery.state_dict())
@@ -165,65 +193,29 @@ def train(gallery: Gallery, steps: int = 3) -> None:
     gallery.eval()
 
 
-DEPLOYMENT: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
-    SignUnit: DeployedUnit,
-    BinaryConv2d: DeployedSignConv2d,
-    TernaryConv2d: DeployedSignConv2d,
-}
-
-
-def deployed(gallery: Gallery) -> Gallery:
-    with torch.no_grad():
-        exhibits = [
-            Exhibit(DEPLOYMENT[type(e.layer)](e.layer), e.channels, e.height, e.width)
-            for e in gallery.exhibits
-        ]
-    return Gallery(exhibits, deployed=True).eval()
-
-
-def exported(gallery: Gallery) -> onnx.ModelProto:
-    program = torch.onnx.export(
-        gallery,
-        (torch.zeros(INPUT),),
-        dynamo=True,
-        optimize=False,
-        opset_version=18,
-        custom_translation_table=translation_table(),
-        input_names=["x"],
-        output_names=[f"y{index}" for index in range(len(gallery.exhibits))],
-        verbose=False,
-    )
-    assert program is not None
-    program.model.functions.clear()
-    program.model.opset_imports.update({DOMAIN: VERSION})
-    program.model.ir_version = 10
-    model = ir.serde.serialize_model(program.model)
-    used = {node.op_type for node in model.graph.node if node.domain == DOMAIN}
-    model.functions.extend(body for name, body in operator_bodies(18).items() if name in used)
-    return model
-
-
-def check_from_training_to_file(exhibits: list[Exhibit]) -> None:
+def check_from_training_to_file(exhibits: list[Exhibit], path: Path) -> None:
     trained = Gallery(exhibits)
     train(trained)
-    deployment = deployed(trained)
     x = torch.randn(INPUT, generator=torch.Generator().manual_seed(SEED + 1))
     x[0, :, 0, :3] = torch.tensor([0.0, -0.0, 1e-45])
     with torch.no_grad():
-        expected = deployment(x)
+        expected = deploy_module(trained)(x)
         for exhibit, want, got in zip(exhibits, trained(x), expected, strict=True):
             # A residual or a shift may be rounded otherwise; a sign that turns is rare.
             close = torch.isclose(want, got, rtol=1e-4, atol=1e-4)
             assert close.float().mean() > 0.97, f"{exhibit}: {want} {got}"
-    model = exported(deployment)
+    bdnet_export.export(trained, path, input_shape=[INPUT[1:]])
     for use_library in (True, False):
-        session = bdnet_runtime.create_session(model.SerializeToString(), use_library=use_library)
-        outputs = session.run(None, {"x": x.numpy()})
+        session = bdnet_runtime.create_session(path, use_library=use_library)
+        outputs = session.run(None, {session.get_inputs()[0].name: x.numpy()})
         for exhibit, want, result in zip(exhibits, expected, outputs, strict=True):
             assert_equal(want.numpy(), result, f"{exhibit}, library={use_library}")
 
 
-def test_convolutions_of_every_setting() -> None:
+def test_every_setting_of_every_layer(tmp_path: Path) -> None:
     print("seed", SEED)
     torch.manual_seed(SEED)
-    check_from_training_to_file(exhibits_of_convolutions(np.random.default_rng(SEED), LAYERS))
+    rng = np.random.default_rng(SEED)
+    exhibits = exhibits_of_convolutions(rng, CONVOLUTIONS)
+    exhibits += exhibits_of_linear_layers(rng, LINEAR_LAYERS)
+    check_from_training_to_file(exhibits, tmp_path / "gallery.onnx")

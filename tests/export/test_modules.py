@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import bdnet_export
 from bdnet import InputError
-from bdnet.layers import BinaryConv2d, RPReLU, TernaryConv2d
+from bdnet.layers import BinaryConv2d, BinaryLinear, RPReLU, TernaryConv2d
 from bdnet.units import SeparableBlock, SignUnit, Stem
 
 Inputs = list[np.ndarray]
@@ -48,13 +48,14 @@ class Mixed(nn.Module):
         self.gate = Gate(24)
         self.between = nn.Conv2d(24, 9, 1)
         self.down = SignUnit(BinaryConv2d(33, 33, 3, 2, 1), residual="post_bn")
-        self.classifier = nn.Linear(33, 5)
+        self.narrow = BinaryLinear(33, 20, learned_shift=True)
+        self.classifier = nn.Linear(20, 5)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pointwise(self.depthwise(torch.relu(self.stem(x))))
         x = self.gate(self.act(self.bn(self.conv(x) + x)))
         x = torch.cat([x, torch.tanh(self.between(x))], 1)
-        return self.classifier(self.down(x).mean((2, 3)))
+        return self.classifier(self.narrow(self.down(x).mean((2, 3))))
 
 
 class Branches(nn.Module):

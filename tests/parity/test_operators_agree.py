@@ -31,6 +31,7 @@ from support.operator_cases import (
     ordered_stem_case,
     separable_block_case,
     sign_conv_case,
+    sign_linear_case,
 )
 
 CHANNELS = (1, 2, 3, 7, 8, 9, 31, 32, 33, 64, 65, 127, 300)
@@ -79,6 +80,16 @@ def test_depthwise(ternary: bool, channels: int, batch: int) -> None:
                 rng, strides=(stride, stride), dilations=(dilation, dilation), **common
             )
             agree(case)
+
+
+@pytest.mark.parametrize("ternary", [False, True], ids=["binary", "ternary"])
+@pytest.mark.parametrize("channels", [*CHANNELS, 1024])
+def test_linear(ternary: bool, channels: int) -> None:
+    rng = np.random.default_rng([channels, ternary])
+    for rows in ((1,), (5,), (2, 3), (2, 1, 9)):
+        for filters in (1, 33, 130):
+            common = {"channels": channels, "filters": filters, "rows": rows}
+            agree(sign_linear_case(rng, ternary=ternary, **common), evaluator=filters < 130)
 
 
 @settings(max_examples=60, deadline=None, print_blob=True)
@@ -300,6 +311,7 @@ EMPTY = {
     "pool": lambda rng: ordered_pool_case(rng, channels=3, batch=0),
     "conv": lambda rng: ordered_conv_case(rng, channels=3, filters=4, batch=0),
     "signs": lambda rng: sign_conv_case(rng, ternary=True, channels=9, filters=4, batch=0),
+    "linear": lambda rng: sign_linear_case(rng, ternary=False, channels=9, filters=4, rows=(0, 3)),
     "stem": lambda rng: ordered_stem_case(rng, channels=3, filters=4, batch=0),
     "block": lambda rng: separable_block_case(rng, channels=9, filters=12, strides=(2, 2), batch=0),
 }

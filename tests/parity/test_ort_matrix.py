@@ -30,6 +30,7 @@ from support.operator_cases import (
     ordered_stem_case,
     separable_block_case,
     sign_conv_case,
+    sign_linear_case,
 )
 from support.ort_environments import installed_version, run_jobs
 
@@ -51,6 +52,8 @@ def _cases() -> list[Case]:
             (7, 4, 1, {"kernel": (5, 3), "strides": (3, 2), "pads": (2, 1, 2, 1)}),
         )
     ] + [
+        sign_linear_case(rng, ternary=False, channels=1030, filters=70, rows=(3,)),
+        sign_linear_case(rng, ternary=True, channels=9, filters=5, rows=(2, 4)),
         ordered_conv_case(rng, channels=3, filters=33, batch=2),
         ordered_conv_case(rng, channels=1, filters=8, strides=(1, 1), dilations=(2, 2)),
         ordered_pool_case(rng, channels=33, batch=2),

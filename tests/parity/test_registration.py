@@ -19,6 +19,7 @@ from support.operator_cases import (
     ordered_stem_case,
     separable_block_case,
     sign_conv_case,
+    sign_linear_case,
 )
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "operators.md"
@@ -34,6 +35,8 @@ def _case(operator: str) -> Case:
         return separable_block_case(rng, channels=3, filters=4)
     if operator == "OrderedStem":
         return ordered_stem_case(rng, channels=3, filters=4)
+    if operator in ("BinaryLinear", "TernaryLinear"):
+        return sign_linear_case(rng, ternary=operator == "TernaryLinear", channels=3, filters=4)
     return sign_conv_case(rng, ternary=operator == "TernaryConv", channels=3, filters=4)
 
 

@@ -6,6 +6,7 @@ reference evaluator, PyTorch), which share no code with each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,35 @@ def sign_conv_case(
         },
         x,
         {"weight": np.stack(planes) if ternary else planes[0]},
+    )
+
+
+def sign_linear_case(
+    rng: np.random.Generator,
+    *,
+    ternary: bool,
+    channels: int,
+    filters: int,
+    rows: Sequence[int] = (1,),
+) -> Case:
+    """A BinaryLinear or TernaryLinear of random weights on noise that holds every special value.
+
+    ``rows`` are the dimensions of the input before the last.
+    """
+    conv = sign_conv_case(
+        rng,
+        ternary=ternary,
+        channels=channels,
+        filters=filters,
+        kernel=(1, 1),
+        size=(1, 1),
+        batch=math.prod(rows),
+    )
+    return Case(
+        "TernaryLinear" if ternary else "BinaryLinear",
+        {"channels": channels, "packing_version": 1},
+        conv.x.reshape(*rows, channels),
+        conv.constants,
     )
 
 
@@ -217,7 +247,7 @@ def one_node_model(case: Case, *, opset: int = 18, body: bool = True) -> onnx.Mo
             [node],
             "case",
             [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
-            [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None] * 4)],
+            [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None] * case.x.ndim)],
             initialisers,
         ),
         opset_imports=[
@@ -245,6 +275,10 @@ def in_pytorch(case: Case) -> Array:
         y = operators.ordered_conv(x.permute(0, 2, 3, 1), c["weight"], *spatial)
         y = y * c["bn_mul"]
         y = y + c["bn_add"]
+    elif case.operator in ("BinaryLinear", "TernaryLinear"):
+        binary = case.operator == "BinaryLinear"
+        linear = operators.binary_linear if binary else operators.ternary_linear
+        y = linear(x, c["weight"], a["channels"])
     elif case.operator == "SeparableBlock":
         kernel, channels = a["kernel_shape"], a["channels"]
         depthwise = [kernel, 1, *spatial, channels, a["pad_value"]]

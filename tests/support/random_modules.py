@@ -15,7 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bdnet.layers import BinaryConv2d, RPReLU, Shortcut, SignConv2d, TernaryConv2d
+from bdnet.layers import (
+    BinaryConv2d,
+    BinaryLinear,
+    RPReLU,
+    Shortcut,
+    SignConv2d,
+    TernaryConv2d,
+    TernaryLinear,
+)
 from bdnet.units import SeparableBlock, SignUnit
 
 STEPS = 10
@@ -195,6 +203,24 @@ def _concatenate(a: Tensor, b: Tensor) -> Tensor:
     return torch.cat([a, b], 1)
 
 
+class _Linear(nn.Module):
+    """A linear layer of signs over the channels of each pixel."""
+
+    def __init__(self, rng: random.Random, c: int, h: int, w: int) -> None:
+        super().__init__()
+        self.linear = rng.choice([BinaryLinear, TernaryLinear])(
+            c,
+            _filters(rng, c),
+            rng.random() < 0.5,
+            learned_shift=rng.random() < 0.5,
+            scale=rng.random() < 0.7,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear(x.permute(0, 2, 3, 1))
+        return y.permute(0, 3, 1, 2)
+
+
 class _Gate(nn.Module):
     def __init__(self, rng: random.Random, c: int, h: int, w: int) -> None:
         super().__init__()
@@ -228,6 +254,7 @@ KINDS: dict[str, Make] = {
     "by hand": _ByHand,
     "twice": _Twice,
     "branches": _Branches,
+    "linear": _Linear,
     "shortcut": lambda rng, c, h, w: Shortcut(c, _filters(rng, c, c), rng.randint(1, 2)),
     "gate": _Gate,
     "pool": _pool,

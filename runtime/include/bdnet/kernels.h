@@ -7,6 +7,7 @@
 #include "bdnet/packing.h"
 #include "bdnet/pooling.h"
 #include "bdnet/separable_block.h"
+#include "bdnet/sign_linear.h"
 
 namespace bdnet {
 
@@ -43,6 +44,25 @@ struct Kernels {
   void (*sign_conv_rows)(const ConvGeometry& geometry, const std::byte* signs,
                          const std::byte* tiled, float* y, std::int64_t begin,
                          std::int64_t end) noexcept;
+
+  // Bytes of the weights of a linear layer of signs as tile_linear_weights() arranges them, once.
+  // weights: [outputs, inputs].
+  std::int64_t (*linear_weight_bytes)(const SignLinear& linear) noexcept;
+  void (*tile_linear_weights)(const SignLinear& linear, const Sign* weights,
+                              std::byte* tiled) noexcept;
+
+  // Bytes of the signs of its input, [rows, inputs].
+  std::int64_t (*linear_sign_bytes)(const SignLinear& linear, std::int64_t rows) noexcept;
+
+  // The first half of the layer, as of a convolution: the signs. x: [rows, inputs].
+  void (*binarise_linear_rows)(const SignLinear& linear, const float* x, std::byte* signs,
+                               std::int64_t begin, std::int64_t end) noexcept;
+
+  // The second half: integers, as floats. y: [rows, outputs]; what is counted are not rows but the
+  // linear_parts() of the outputs, each of all rows.
+  void (*sign_linear_parts)(const SignLinear& linear, std::int64_t rows, const std::byte* signs,
+                            const std::byte* tiled, float* y, std::int64_t begin,
+                            std::int64_t end) noexcept;
 
   // A convolution of floats with group 1 and zero padding in which every sum has one order: from 0,
   // taps in the order ky, kx, c, each product and each sum rounded. The padding is data: 0 times an
