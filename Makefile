@@ -16,7 +16,7 @@ demo: .venv/installed
 	$(BIN)/bdnet-export demo
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 bench:
 	cmake -S . -B .cache/bench -DBDNET_BUILD_BENCHMARKS=ON

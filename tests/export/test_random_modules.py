@@ -1,4 +1,4 @@
-"""A few random networks through the converter; `tests/converter_check.py` runs any number."""
+"""Forty random networks through the converter; `tests/converter_check.py` runs any number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from converter_check import Outcome, check, shrink
 from support.random_modules import Plan, draw
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(40))
 def test_every_region_is_equal(seed: int) -> None:
     plan, fuse = draw(seed), seed % 2 == 0
     outcome = check(plan, seed, fuse=fuse)

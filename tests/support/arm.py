@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from support.alone import alone_in
 from support.cpp_build import ROOT, build, require, run
 from support.tools import unavailable
 
@@ -49,15 +50,15 @@ def keep(name: str, command: list[str | Path], what: str) -> Path:
     Complete or not there: a run that was cut short must not leave half of one.
     """
     folder = CACHE / name
-    if not folder.is_dir():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f"{name}.part-", dir=CACHE))
-        done = run(*command, part)
-        if done.returncode:
-            shutil.rmtree(part, ignore_errors=True)
-            lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing was said"]
-            unavailable(f"{what} could not be fetched: {lines[-1]}")
-        part.rename(folder)
+    with alone_in(folder):
+        if not folder.is_dir():
+            part = Path(tempfile.mkdtemp(prefix=f"{name}.part-", dir=CACHE))
+            done = run(*command, part)
+            if done.returncode:
+                shutil.rmtree(part, ignore_errors=True)
+                lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing was said"]
+                unavailable(f"{what} could not be fetched: {lines[-1]}")
+            part.rename(folder)
     return folder
 
 

@@ -56,7 +56,7 @@ class Lab:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,  # the first deployment compiles, on a machine that has other work
         )
         assert finished.returncode == status, finished.stdout + finished.stderr
         return finished

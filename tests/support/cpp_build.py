@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from support.alone import alone_in
 from support.tools import unavailable
 
 ROOT = Path(__file__).parents[2]
@@ -32,19 +33,20 @@ def build(folder: Path, target: str, *options: str) -> None:
     The folder is kept from run to run, so that only what changed is compiled again.
     """
     require("cmake", "cmake")
-    configured = run("cmake", "-S", ROOT, "-B", folder, *options)
-    output = configured.stdout + configured.stderr
-    for error, reason in (
-        ("Could NOT find GTest", "GoogleTest is not installed (Debian: libgtest-dev)"),
-        (NO_BENCHMARK, NO_BENCHMARK),
-    ):
-        if configured.returncode != 0 and error in output:
-            unavailable(reason)
-    assert configured.returncode == 0, output
+    with alone_in(folder):
+        configured = run("cmake", "-S", ROOT, "-B", folder, *options)
+        output = configured.stdout + configured.stderr
+        for error, reason in (
+            ("Could NOT find GTest", "GoogleTest is not installed (Debian: libgtest-dev)"),
+            (NO_BENCHMARK, NO_BENCHMARK),
+        ):
+            if configured.returncode != 0 and error in output:
+                unavailable(reason)
+        assert configured.returncode == 0, output
 
-    jobs = str(min(os.cpu_count() or 1, 4))
-    built = run("cmake", "--build", folder, "--target", target, "-j", jobs)
-    assert built.returncode == 0, built.stdout + built.stderr
+        jobs = str(min(os.cpu_count() or 1, 4))
+        built = run("cmake", "--build", folder, "--target", target, "-j", jobs)
+        assert built.returncode == 0, built.stdout + built.stderr
 
 
 def inspect(library: Path, tool: str, *arguments: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import onnxruntime
 
+from support.alone import alone_in
 from support.tools import unavailable
 
 WORKER = Path(__file__).with_name("ort_worker.py")
@@ -33,17 +34,17 @@ def environment(version: str) -> dict[str, str]:
     if version == installed_version():
         return variables
     folder = CACHE / version
-    if not folder.is_dir():
-        # Complete or not there: a run that was cut short must not leave half a package.
-        CACHE.mkdir(parents=True, exist_ok=True)
-        part = tempfile.mkdtemp(prefix=f"{version}.part-", dir=CACHE)
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        command += ["--target", part, f"onnxruntime=={version}"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or ["pip said nothing"]
-            unavailable(f"onnxruntime {version} could not be installed: {lines[-1]}")
-        Path(part).rename(folder)
+    with alone_in(folder):
+        if not folder.is_dir():
+            # Complete or not there: a run that was cut short must not leave half a package.
+            part = tempfile.mkdtemp(prefix=f"{version}.part-", dir=CACHE)
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            command += ["--target", part, f"onnxruntime=={version}"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                lines = done.stderr.strip().splitlines() or ["pip said nothing"]
+                unavailable(f"onnxruntime {version} could not be installed: {lines[-1]}")
+            Path(part).rename(folder)
     variables["PYTHONPATH"] = os.pathsep.join(
         part for part in (str(folder), variables.get("PYTHONPATH")) if part
     )

@@ -1,0 +1,18 @@
+"""How the tests share a machine when several processes run them (pytest-xdist)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One worker a processor: more threads would wait for each other, spinning.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONGEST = ("test_board_end_to_end.py", "test_cpp.py")
+"""Files that take minutes: begun first, so that no process ends alone with one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
