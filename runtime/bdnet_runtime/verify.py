@@ -13,6 +13,10 @@ Writes JSON lines to standard output, as `bdnet_runtime.benchmark` does; the las
 - ``top1``: the class of the largest logit of each image
 - ``threads``, ``use_library``, ``isa``, ``versions``, ``host``: as of a benchmark
 
+Of a module that is compared region by region (`bdnet_runtime.region_reference`), ``layers`` are
+what leaves each region, those of float regions with an ``error`` and a ``tolerance``, which
+``values`` and ``different`` leave out; ``logits`` is null and ``top1`` empty.
+
 Exit status: 0, also where values differ, or 2 with one sentence on standard error.
 """
 
@@ -25,12 +29,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 
 from bdnet_runtime.errors import InputError
 from bdnet_runtime.events import Parser, Progress, ProgressWriter, run_main, write_event
 from bdnet_runtime.host import describe_host
 from bdnet_runtime.info import info, versions
 from bdnet_runtime.module_command import module_command
+from bdnet_runtime.region_reference import SavedRegions
 from bdnet_runtime.session import create_session, reason, require_threads
 from bdnet_runtime.verification import (
     Reference,
@@ -39,6 +45,7 @@ from bdnet_runtime.verification import (
     layer_report,
     require_shapes,
 )
+from bdnet_runtime.verify_regions import verify_regions
 
 SCHEMA = 1
 BATCH = 4  # images at a time, where the file leaves it open: a board has little memory
@@ -70,14 +77,37 @@ def verify(
     """Compares; the module says what the result holds.
 
     Args:
-        model: its outputs are the logits and, by name, every value of the reference.
+        model: its outputs are the logits and, by name, every value of the reference; or a cut file.
 
     Raises:
         InputError: the model or the reference cannot be read, or they do not fit together.
     """
-    reference = Reference.load(reference_file)
+    reference = SavedRegions.open(reference_file) or Reference.load(reference_file)
     progress("loading the model", 0.0)
     session = create_session(model, options.threads, options.use_library)
+    if isinstance(reference, SavedRegions):
+        found = verify_regions(session, reference, progress)
+    else:
+        found = _verify_network(model, session, reference, progress)
+    return {
+        "event": "result",
+        "schema": SCHEMA,
+        **found,
+        "threads": options.threads,
+        "use_library": options.use_library,
+        "isa": info()["isa"] if options.use_library else None,
+        "versions": versions(),
+        "host": describe_host(),
+    }
+
+
+def _verify_network(
+    model: Path,
+    session: onnxruntime.InferenceSession,
+    reference: Reference,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What of the result is found by comparing."""
     names = list(reference.values)
     outputs = [output.name for output in session.get_outputs()]
     missing = [name for name in names if name not in outputs]
@@ -108,8 +138,6 @@ def verify(
     ]
     first = next((layer for layer in layers if layer["different"]), None)
     return {
-        "event": "result",
-        "schema": SCHEMA,
         "passed": tally.passed,
         "images": len(reference.images),
         "values": tally.compared,
@@ -124,11 +152,6 @@ def verify(
             "other_class": tally.other_class,
         },
         "top1": tally.top1,
-        "threads": options.threads,
-        "use_library": options.use_library,
-        "isa": info()["isa"] if options.use_library else None,
-        "versions": versions(),
-        "host": describe_host(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import onnx
 import pytest
 
 from bdnet_runtime import create_session
+from bdnet_runtime.region_reference import RegionBatch, RegionReference
 from bdnet_runtime.verification import FLOAT_LOGITS, INT8_LOGITS, Reference
 from bdnet_runtime.verify import VerifyOptions
 from support import plain_models
@@ -37,7 +39,7 @@ def reference_of(model: Path, count: int = 6) -> Reference:
     return Reference(x, logits, {"y": y})
 
 
-def run(model: Path, reference: Reference, folder: Path) -> tuple[int, str, Any]:
+def run(model: Path, reference: Reference | RegionReference, folder: Path) -> tuple[int, str, Any]:
     saved = folder / "reference.npz"
     reference.save(saved)
     command = VerifyOptions(use_library=False).command(sys.executable, str(model), str(saved))
@@ -108,3 +110,69 @@ def test_what_is_no_reference(model: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "is no reference to compare with" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def regions_of(model: Path) -> RegionReference:
+    """The model as a cut file: its features a binary region's, its logits a float region's."""
+    whole = reference_of(model)
+    feed = create_session(model, use_library=False).get_inputs()[0].name
+    batches = [
+        RegionBatch(count, {feed: whole.images[a:b]}, {"y": whole.values["y"][a:b], "logits": z})
+        for count, a, b in ((3, 0, 3), (2, 3, 6))  # the last image of the second fills it up
+        for z in (whole.logits[a:b],)
+    ]
+    return RegionReference({"y": None, "logits": 1e-5}, batches)
+
+
+def test_regions_that_are_equal(model: Path, tmp_path: Path) -> None:
+    reference = regions_of(model)
+    status, errors, result = run(model, reference, tmp_path)
+    assert status == 0, errors
+    assert (result["passed"], result["images"], result["first_difference"]) == (True, 5, None)
+    assert result["values"] == sum(b.outputs["y"][: b.count].size for b in reference.batches)
+    exact, tolerated = result["layers"]
+    assert (exact["name"], "tolerance" in exact) == ("y", False)
+    assert (tolerated["name"], tolerated["tolerance"]) == ("logits", 1e-5)
+    assert tolerated["error"] <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("output", "image", "factor", "different"),
+    [
+        ("y", 4, 1 + 2e-7, 1),
+        ("y", 5, 2.0, 0),  # fills the batch up
+        ("logits", 4, 1 + 5e-6, 0),  # within the tolerance
+        ("logits", 4, 1 + 5e-5, 1),
+        ("logits", 0, np.nan, 1),
+    ],
+)
+def test_regions_that_differ(
+    output: str, image: int, factor: float, different: int, model: Path, tmp_path: Path
+) -> None:
+    reference = regions_of(model)
+    values = reference.batches[image // 3].outputs[output][image % 3].reshape(-1)
+    values[np.argmax(np.abs(values))] *= np.float32(factor)
+    status, errors, result = run(model, reference, tmp_path)
+    assert status == 0, errors
+    assert result["passed"] is (different == 0)
+    layer = result["layers"][["y", "logits"].index(output)]
+    assert layer["different"] == different
+    assert result["different"] == (different if output == "y" else 0)
+    assert result["first_difference"] == (output if different else None)
+    assert result["failing_image"] == (image if different and output == "y" else None)
+    if different:
+        assert layer["first"].startswith(f"{output}: 1 of ")
+        assert f"differ on image {image}, first at [" in layer["first"]
+
+
+def test_regions_of_another_file_are_told(model: Path, tmp_path: Path) -> None:
+    reference = regions_of(model)
+    for change, told in (
+        ({"inputs": {"z": reference.batches[0].inputs["x"]}}, "cannot be run"),
+        ({"outputs": {n: v[:2] for n, v in reference.batches[0].outputs.items()}}, "of shape"),
+    ):
+        wrong = replace(reference.batches[0], **change)
+        status, errors, _ = run(model, RegionReference(reference.tolerances, [wrong]), tmp_path)
+        assert status == 2
+        assert told in errors
+        assert len(errors.splitlines()) == 1

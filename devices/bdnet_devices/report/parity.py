@@ -13,7 +13,8 @@ class Parity:
     Args:
         first_difference: the first layer that differs; None where none does.
         source: the trained network that it was compared with.
-        layers: each with its name, whether it is equal, and what was found; the logits last.
+        layers: each with its name, whether it is equal, and what was found; the logits last, where
+            they were compared.
     """
 
     passed: bool
@@ -35,7 +36,7 @@ class Parity:
             int(content["images"]),
             content["first_difference"],
             str(content["source"]),
-            (*map(_layer, content["layers"]), _logits(content["logits"])),
+            (*map(_layer, content["layers"]), *map(_logits, filter(None, [content["logits"]]))),
         )
 
     @property
@@ -50,6 +51,9 @@ class Parity:
 
 def _layer(layer: dict[str, Any]) -> tuple[str, bool, str]:
     found = f"{layer['different']:,} of {layer['values']:,} values differ"
+    if "tolerance" in layer:
+        error = "no number" if layer["error"] is None else f"{layer['error']:.2g}"
+        found = f"largest error {error} of the largest value, tolerance {layer['tolerance']:g}"
     first = "" if layer["first"] is None else f", first {layer['first']}"
     return str(layer["name"]), layer["different"] == 0, found + first
 
