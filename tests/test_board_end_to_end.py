@@ -110,6 +110,43 @@ def test_it_is_the_network_bit_for_bit(lab: Lab) -> None:
     lab.server.wait_until_idle()
 
 
+MODULE = """
+import torch
+from torch import nn
+from bdnet.layers import BinaryConv2d
+from bdnet.units import SignUnit
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, 2, 1)
+        self.unit = SignUnit(BinaryConv2d(8, 8, 3, 1, 1))
+        self.between = nn.Conv2d(8, 8, 1)
+        self.last = SignUnit(BinaryConv2d(8, 5, 1), residual="none")
+
+    def forward(self, image):
+        return self.last(torch.tanh(self.between(self.unit(self.first(image))))).mean((2, 3))
+
+def build():
+    torch.manual_seed(0)
+    return Net()
+"""
+
+
+def test_a_module_is_equal_region_by_region(lab: Lab) -> None:
+    (lab.folder / "mine.py").write_text(MODULE)
+    lab.run("export", "mine:build", "-o", "mine.onnx", "--input-shape", "3,8,8")
+    options = ("--random", 2, "--device", "pi", "--json", "mine.json")
+    shown = lab.run("validate", "mine.onnx", "mine:build", *options).stdout
+    assert "0 of 416 values of 2 binary regions differ" in shown
+    checks = {
+        check["name"]: check["passed"] for check in lab.json("mine.json", "validate")["checks"]
+    }
+    assert checks["regions equal on pi"]
+    assert checks["float regions on pi"]
+    lab.server.wait_until_idle()
+
+
 def test_a_changed_file_is_found_there(lab: Lab) -> None:
     def flip(packed: np.ndarray) -> None:
         packed.reshape(-1)[0] ^= 1

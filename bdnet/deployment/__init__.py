@@ -16,7 +16,7 @@ from bdnet.deployment.layers import (
     DeployedSignLinear,
     deploy_activation,
 )
-from bdnet.deployment.module import deploy_module, module_layers
+from bdnet.deployment.module import deploy_module, module_layers, replaced_layers
 from bdnet.deployment.network import DeployedNet, deploy, is_network
 from bdnet.deployment.units import DeployedBlock, DeployedHead, DeployedStem, DeployedUnit
 
@@ -39,6 +39,7 @@ __all__ = [
     "fold_bn",
     "is_network",
     "module_layers",
+    "replaced_layers",
     "require_finite",
     "require_type",
 ]

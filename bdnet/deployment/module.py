@@ -149,3 +149,16 @@ def module_layers(network: nn.Module) -> list[str]:
         DeployedSignLinear,
     )
     return [path for path, module in network.named_modules() if isinstance(module, kinds) and path]
+
+
+def replaced_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """The layers of a `deploy_module` network that stand where the model has others, by path.
+
+    All read what the model's own layer at that path reads, but the units inside a block, which read
+    it in NHWC.
+    """
+    kinds = (
+        *(DeployedUnit, DeployedSignLinear, DeployedNorm, PlanarSignConv2d, PlanarShortcut),
+        *(PlanarPReLU, PlanarStem),
+    )
+    return {path: layer for path, layer in network.named_modules() if isinstance(layer, kinds)}

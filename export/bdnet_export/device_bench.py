@@ -13,6 +13,7 @@ from bdnet_devices.bench_result import bench_result
 from bdnet_devices.care import Care, watched
 from bdnet_devices.device import Progress
 from bdnet_export.parity import plan_verification, verify_on_device
+from bdnet_export.region_record import RegionQuestion
 from bdnet_export.speed import Contest, SpeedComparison
 from bdnet_runtime import lite
 from bdnet_runtime.monitor import WatchOptions
@@ -24,7 +25,7 @@ from bdnet_runtime.verify import VerifyOptions
 class ParityQuestion:
     """What a device should compute, and in words where that comes from."""
 
-    reference: Reference
+    reference: Reference | RegionQuestion
     source: str
 
 

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from bdnet import DeployedNet
+from bdnet import DeployedNet, InputError
 from bdnet_devices import Device
+from bdnet_devices.errors import ProcessEndedError
+from bdnet_devices.side_by_side import at_once
 from bdnet_export.comparison import layer_outputs, tally_checks
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.parity import verify_on_device
 from bdnet_export.report import Check, LayerComparison
 from bdnet_runtime.verification import Array, Images, Reference, Tally
 from bdnet_runtime.verify import VerifyOptions
+
+Found = TypeVar("Found")
+
+
+def ask_devices(asked: Mapping[str, Callable[[], Found]]) -> dict[str, Found | Exception]:
+    """Asks the devices side by side. One that fails does not lose what the others have found."""
+    if len(asked) > 1:
+        return at_once(asked)
+    try:  # in this thread, where Ctrl-C arrives
+        return {name: ask() for name, ask in asked.items()}
+    except (InputError, ProcessEndedError) as error:
+        return dict.fromkeys(asked, error)
+
+
+def device_error(name: str, error: Exception) -> str:
+    """The sentence of a device that could not be asked, which begins with its name."""
+    return f"{name}: " + str(error).removeprefix(f"{name}: ")
 
 
 class DeviceRun:

@@ -77,6 +77,17 @@ def fused_blocks(proto: onnx.ModelProto) -> dict[str, str]:
     }
 
 
+def fused_away(proto: onnx.ModelProto) -> str | None:
+    """A note of the layers whose output is no value of the file, where there are any."""
+    count = sum(node.domain == DOMAIN and node.op_type == "SeparableBlock" for node in nodes(proto))
+    if count == 0:
+        return None
+    return (
+        f"{count} depth-wise layers stand inside fused operators, so the file has no values of "
+        "theirs to compare; 'export --no-fuse' writes one that has"
+    )
+
+
 def layers_in_file(proto: onnx.ModelProto, layers: Sequence[str]) -> tuple[str, ...]:
     """Those of a network's ``layers`` that the file has, which are all not inside fused blocks."""
     inside = {f"{block}.depthwise" for block in fused_blocks(proto).values()}

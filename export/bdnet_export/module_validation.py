@@ -21,15 +21,19 @@ from torch import nn
 
 import bdnet_runtime
 from bdnet import InputError
+from bdnet_export.against_trained import AgainstTrained
 from bdnet_export.dynamic_size import reads_any_size
+from bdnet_export.layer_names import layer_names
 from bdnet_export.metadata import ModelMetadata, read_metadata
-from bdnet_export.model_file import file_digest, fixed_batch, load_model
+from bdnet_export.model_file import file_digest, fixed_batch, fused_away, load_model
 from bdnet_export.module_graph import ModuleGraph, Origin, build_graph
 from bdnet_export.module_reference import compute, float_values
-from bdnet_export.module_whole import WholeModule, relative_error, run_session
+from bdnet_export.module_whole import WholeModule, run_session
+from bdnet_export.region_record import Cut, RegionRecord
 from bdnet_export.regions import Part, Region, extract, find_regions
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.verification import Array, differing, fill_batch, layer_report
+from bdnet_runtime.output_tally import OutputTally, relative_error
+from bdnet_runtime.verification import Array, differing, fill_batch
 
 REGION_TOLERANCE = 1e-5
 """Of the largest value that a float region puts out for a batch."""
@@ -45,6 +49,8 @@ def validate_module(
     *,
     description: str = "the inputs given",
     layers: bool = False,
+    against_trained: bool = False,
+    record: RegionRecord | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
     """Compares a file of `export` with the module it claims to be, region by region.
@@ -53,6 +59,8 @@ def validate_module(
         inputs: one float32 array an input of the module, each [N, ...].
         description: of the inputs, for the report.
         layers: puts the comparison of each layer's output into the report.
+        against_trained: puts the signs that deployment flips into the report (`AgainstTrained`).
+        record: is given what PyTorch computes, so that a device can be asked for the same.
         progress: called with (images done, images in all).
 
     Raises:
@@ -77,15 +85,24 @@ def validate_module(
     regions = find_regions(proto, origins, metadata.layers)
     parts = [extract(proto, region, origins) for region in regions]
     wanted = {n for part in parts for n in part.inputs} | {n for r in regions for n in r.outputs}
-    ways = [_Way("with the library", True, path, regions, parts)]
+    names = layer_names(proto, [name for region in regions for name in region.outputs])
+    tolerances = {n: REGION_TOLERANCE for r in regions if not r.is_binary for n in r.outputs}
+    if record is not None:
+        borders = find_regions(proto, origins)
+        of_borders = [extract(proto, region, origins) for region in borders]
+        record.begin(
+            Cut(borders, of_borders, names, tolerances), Cut(regions, parts, names, tolerances)
+        )
+    ways = [_Way("with the library", True, path, regions, parts, names)]
     if proto.functions:
-        ways.append(_Way("without the library", False, path, regions, parts))
+        ways.append(_Way("without the library", False, path, regions, parts, names))
     else:
         report.notes.append(
             "the file has no operator bodies (as --no-fallback writes it), so it was not run "
             "without the library"
         )
     whole = WholeModule(path, proto, model, traced.network)
+    trained = AgainstTrained(model) if against_trained else None
     batch, total = fixed or _BATCH, len(inputs[0])
     for begin in range(0, total, batch):
         count = len(inputs[0][begin : begin + batch])
@@ -96,11 +113,19 @@ def validate_module(
         values = compute(traced.program, filled, {name: origins[name] for name in wanted})
         for way in ways:
             way.compare(values, count)
+        if record is not None:
+            record.add(values, count)
+        if trained is not None:
+            trained.compare(filled, count)
         whole.compare(filled, count)
         if progress is not None:
             progress(begin + count, total)
     for way in ways:
         way.conclude(report, layers)
+    if layers:
+        report.notes += filter(None, [fused_away(proto)])
+    if trained is not None:
+        report.against_trained = trained.result()
     report.notes += whole.notes()
     report.seconds = time.perf_counter() - started
     return report
@@ -116,8 +141,9 @@ class _Way:
         path: Path,
         regions: Sequence[Region],
         parts: Sequence[Part],
+        names: Mapping[str, str],
     ) -> None:
-        self._label, self._path = label, path
+        self._label, self._path, self._names = label, path, names
         self._regions = [
             (
                 region,
@@ -139,7 +165,7 @@ class _Way:
         Args:
             values: by their names in the file, of images that may be filled up to a batch.
         """
-        is_first = not self._compared
+        is_first = not self._layers
         for region, inputs, session in self._regions:
             feeds = {name: values[name] for name in inputs}
             got = run_session(session, region.outputs, feeds, f"region {region.name}")
@@ -150,19 +176,22 @@ class _Way:
                         f"{list(values[name].shape)} in PyTorch; export the module again"
                     )
                 expected, found = values[name][:count], result[:count]
+                if is_first:
+                    tolerance = None if region.is_binary else REGION_TOLERANCE
+                    layer = OutputTally(self._names[name], tolerance)
+                    layer.add(0, expected[:1], found[:1])
+                    self._layers.append(layer.report())
                 if not region.is_binary:
                     self._add_float(region, expected, found)
                     continue
                 self._add_exact(name, expected, found)
-                if is_first:
-                    self._layers.append(layer_report(name, expected[:1], found[:1]))
 
     def _add_exact(self, name: str, expected: Array, got: Array) -> None:
         wrong = int(differing(expected, got).sum())
         self._compared += expected.size
         self._different += wrong
         if wrong and self._first is None:
-            self._first = name
+            self._first = self._names[name]
 
     def _add_float(self, region: Region, expected: Array, got: Array) -> None:
         error = relative_error(expected, got)

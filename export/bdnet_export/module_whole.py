@@ -21,23 +21,11 @@ from torch.utils import _pytree as pytree
 
 import bdnet_runtime
 from bdnet import InputError
+from bdnet_runtime.output_tally import relative_error
 from bdnet_runtime.session import reason
 from bdnet_runtime.verification import Array
 
 _Values = npt.NDArray[Any]
-
-
-def relative_error(expected: Array, got: Array) -> float:
-    """The largest difference over the largest finite value expected; a NaN alone is infinite."""
-    largest = float(
-        np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max()
-    )
-    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
-    with np.errstate(invalid="ignore", over="ignore"):
-        error = np.where(same, 0.0, np.abs(got - expected))
-    return float(np.nan_to_num(error, nan=np.inf).max()) / max(
-        largest, float(np.finfo(np.float32).tiny)
-    )
 
 
 def run_session(

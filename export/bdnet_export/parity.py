@@ -20,6 +20,8 @@ from bdnet_export.comparison import layer_outputs
 from bdnet_export.file_input import file_input
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import fixed_batch, load_model, with_outputs
+from bdnet_export.module_parity import module_reference, standard_module_reference
+from bdnet_export.region_record import RegionQuestion
 from bdnet_runtime.model_input import Size
 from bdnet_runtime.verification import Images, Reference, fill_batch
 from bdnet_runtime.verify import VerifyOptions
@@ -31,7 +33,7 @@ AT_A_TIME = 16  # images in PyTorch
 def verify_on_device(
     device: Device,
     path: Path,
-    reference: Reference,
+    reference: Reference | RegionQuestion,
     options: VerifyOptions,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def verify_on_device(
 def plan_verification(
     device: Device,
     path: Path,
-    reference: Reference,
+    reference: Reference | RegionQuestion,
     options: VerifyOptions,
     note: Callable[[str], None],
 ) -> None:
@@ -58,13 +60,18 @@ def plan_verification(
 
 
 @contextmanager
-def verification_files(path: Path, reference: Reference) -> Iterator[tuple[Path, Path]]:
+def verification_files(
+    path: Path, reference: Reference | RegionQuestion
+) -> Iterator[tuple[Path, Path]]:
     """What a device is sent: the file that puts out what is compared, and the reference."""
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder, path.name)
-        model.write_bytes(with_outputs(load_model(path), list(reference.values)))
-        saved = Path(folder, "reference.npz")
-        reference.save(saved)
+        model, saved = Path(folder, path.name), Path(folder, "reference.npz")
+        if isinstance(reference, RegionQuestion):
+            model.write_bytes(reference.model)
+            reference.reference.save(saved)
+        else:
+            model.write_bytes(with_outputs(load_model(path), list(reference.values)))
+            reference.save(saved)
         yield model, saved
 
 
@@ -93,16 +100,8 @@ def standard_reference(path: Path, images: Images) -> Reference:
     """What the file computes here by its operators' bodies, in ONNX Runtime's standard operators.
 
     That is what PyTorch computes where `bdnet_export.validate` has passed.
-
-    Raises:
-        InputError: the file has no bodies.
     """
     proto = load_model(path)
-    if not proto.functions:
-        raise InputError(
-            f"{path} has no operator bodies (--no-fallback) to compare the device with; give the "
-            "trained network with --source"
-        )
     metadata = read_metadata(proto, path)
     features = metadata.features
     session = bdnet_runtime.create_session(
@@ -122,23 +121,30 @@ def standard_reference(path: Path, images: Images) -> Reference:
 
 def bench_reference(
     path: Path, model: nn.Module | None, size: Size | None = None
-) -> tuple[Reference, str]:
+) -> tuple[Reference | RegionQuestion, str]:
     """What a bench verifies a device with, on a few images of noise, and what that is, in words.
 
     Args:
         model: the trained network; without it the file's own standard operators serve.
         size: height and width of the images, where the file leaves them open.
+
+    Raises:
+        InputError: the file has no bodies and there is no network, or it is not of this network.
     """
     proto = load_model(path)
     metadata = read_metadata(proto, path)
-    if metadata.is_module or not (model is None or is_network(model)):
-        raise InputError(
-            f"{path} or the network given is no plain BDNet, so a float layer may stand before a "
-            "sign and one comparison of features proves nothing; compare it region by region with "
-            "'bdnet-export validate', and bench it here without --source and --device"
-        )
     images = file_input(proto, path).random(IMAGES, size).images
-    if model is None:
-        return standard_reference(path, images), "the standard operators on the workstation"
-    reference = pytorch_reference(model, metadata, images, [metadata.features])
-    return reference, "PyTorch on the workstation"
+    if model is not None:
+        source = "PyTorch on the workstation"
+        if metadata.is_module or not is_network(model):
+            return module_reference(path, model, [images]), source
+        return pytorch_reference(model, metadata, images, [metadata.features]), source
+    if not proto.functions:
+        raise InputError(
+            f"{path} has no operator bodies (--no-fallback) to compare the device with; give the "
+            "trained network with --source"
+        )
+    source = "the standard operators on the workstation"
+    if metadata.is_module:
+        return standard_module_reference(path, [images]), source
+    return standard_reference(path, images), source

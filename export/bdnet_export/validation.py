@@ -24,11 +24,10 @@ from torch import nn
 import bdnet
 from bdnet import BDNet, DeployedNet, InputError, is_network
 from bdnet_devices import Device
-from bdnet_devices.errors import ProcessEndedError
-from bdnet_devices.side_by_side import at_once
+from bdnet_export.against_trained import BATCH, AgainstTrained
 from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
-from bdnet_export.device_run import DeviceRun
+from bdnet_export.device_run import DeviceRun, ask_devices, device_error
 from bdnet_export.file_input import file_input
 from bdnet_export.images import ImageSet
 from bdnet_export.int8_linear import constants_of, digest_with_int8
@@ -36,12 +35,15 @@ from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import (
     file_digest,
     fixed_batch,
+    fused_away,
     fused_blocks,
     layers_in_file,
     load_model,
 )
+from bdnet_export.module_devices import compare_on_devices
 from bdnet_export.module_validation import validate_module
 from bdnet_export.parity import pytorch_reference
+from bdnet_export.region_record import RegionQuestion, RegionRecord
 from bdnet_export.report import Check, LayerComparison, ValidationReport
 from bdnet_runtime.verification import Array, Images, Reference, Tally, fill_batch
 
@@ -56,6 +58,7 @@ def validate(
     *,
     devices: Sequence[Device] = (),
     layers: bool = False,
+    against_trained: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
     """Compares an exported file with the trained network it claims to be, on every image.
@@ -63,12 +66,13 @@ def validate(
     Args:
         onnx_path: a file written by `bdnet_export.export`.
         model: the trained network; what is no `bdnet.BDNet` in its plain form is compared region by
-            region (`validate_module`), on this machine.
+            region (`validate_module`).
         image_set: what the file reads, preprocessed images [N, C, H, W] or bytes [N, H, W, C];
             labels, if any, give accuracies.
         devices: where the file runs besides this machine, each with the library; what one of them
             fails with is in the report.
         layers: compares every layer as well, on the first image, also where the features are equal.
+        against_trained: counts the signs that deployment flips (`AgainstTrained`), on every image.
         progress: called with (images done, images in all).
 
     Raises:
@@ -77,16 +81,21 @@ def validate(
     started = time.perf_counter()
     path = Path(onnx_path)
     if not is_network(model):
-        if devices:
-            raise _only_here(model)
-        return validate_module(
+        record = RegionRecord() if devices else None
+        report = validate_module(
             path,
             model,
             [cast("Array", image_set.images)],  # bytes are refused there
             description=image_set.description,
             layers=layers,
+            against_trained=against_trained,
+            record=record,
             progress=progress,
         )
+        if record is not None:
+            compare_on_devices(devices, path, record, report, layers)
+            report.seconds = time.perf_counter() - started
+        return report
     proto = load_model(path)
     metadata = read_metadata(proto, path)
     deployed = bdnet.deploy(model)
@@ -107,12 +116,18 @@ def validate(
     there = [DeviceRun(device, path, metadata) for device in devices]
     runs: list[FileRun | DeviceRun] = [*here, *there]
     trained = TrainedAgainstDeployed(model, deployed)
+    flips = AgainstTrained(model) if against_trained else None
     fixed = fixed_batch(proto)
     batch = fixed or _BATCH
     total = len(image_set.images)
     for begin in range(0, total, batch):
         images = image_set.images[begin : begin + batch]
-        features, logits = trained.compare(metadata.network_input(images))
+        read = metadata.network_input(images)
+        features, logits = trained.compare(read)
+        if flips is not None:
+            for at in range(0, len(read), BATCH):
+                part = read[at : at + BATCH]
+                flips.compare([part], len(part))
         for run in runs:
             run.compare(begin, fill_batch(images, fixed), features, logits)
         if progress is not None:
@@ -120,15 +135,18 @@ def validate(
     ask = partial(_ask, deployed=deployed, images=image_set.images, batch=fixed, layers=layers)
     for way in here:
         _add(report, ask(way))
-    for name, outcome in _outcomes({run.device: partial(ask, run) for run in there}).items():
+    for name, outcome in ask_devices({run.device: partial(ask, run) for run in there}).items():
         if isinstance(outcome, Exception):
-            report.device_errors[name] = f"{name}: " + str(outcome).removeprefix(f"{name}: ")
+            report.device_errors[name] = device_error(name, outcome)
         else:
             _add(report, outcome)
     if report.values_different == 0 and any(run.tally.wrong_logits for run in runs):
         report.first_difference = "head"
     report.checks.append(trained.check())
     report.sign_agreement, report.top1_agreement = trained.sign_agreement, trained.top1_agreement
+    report.against_trained = None if flips is None else flips.result()
+    if layers:
+        report.notes += filter(None, [fused_away(proto)])
     if metadata.int8:
         report.classifier_agreement = 1 - here[0].tally.other_class / total
     if image_set.labels is not None:
@@ -144,16 +162,20 @@ def device_references(
     image_set: ImageSet,
     *,
     layers: bool = False,
-) -> list[Reference]:
+) -> list[Reference | RegionQuestion]:
     """What `validate` sends to each device for its arguments, where nothing differs there."""
     path = Path(onnx_path)
     if not is_network(model):
-        raise _only_here(model)
+        record = RegionRecord()
+        validate_module(path, model, [cast("Array", image_set.images)], record=record)
+        return [record.question(), *([record.layer_question()] if layers else [])]
     proto = load_model(path)
     metadata = read_metadata(proto, path)
     _require_architecture(proto, path, metadata, model, bdnet.deploy(model))
     _require_fit(proto, path, image_set)
-    references = [pytorch_reference(model, metadata, image_set.images, [metadata.features])]
+    references: list[Reference | RegionQuestion] = [
+        pytorch_reference(model, metadata, image_set.images, [metadata.features])
+    ]
     if layers:
         references.append(pytorch_reference(model, metadata, image_set.images[:1], metadata.layers))
     return references
@@ -187,16 +209,6 @@ def _ask(
     return _Findings(run.tally, checks, first, compared)
 
 
-def _outcomes(asked: dict[str, Callable[[], _Findings]]) -> dict[str, _Findings | Exception]:
-    """Asks the devices side by side. One that fails does not lose what the others have found."""
-    if len(asked) > 1:
-        return at_once(asked)
-    try:  # in this thread, where Ctrl-C arrives
-        return {name: ask() for name, ask in asked.items()}
-    except (InputError, ProcessEndedError) as error:
-        return dict.fromkeys(asked, error)
-
-
 def _add(report: ValidationReport, found: _Findings) -> None:
     report.checks += found.checks
     report.values_compared += found.tally.compared
@@ -218,13 +230,6 @@ def _check_bodies(proto: onnx.ModelProto) -> Check:
         not foreign,
         f"{len(proto.functions)} bodies in the file"
         + (f", {', '.join(foreign)} not as bdnet writes it" if foreign else ""),
-    )
-
-
-def _only_here(model: nn.Module) -> InputError:
-    return InputError(
-        f"{type(model).__name__} is compared region by region, which is done on this machine "
-        "alone; leave --device out"
     )
 
 

@@ -54,6 +54,7 @@ def test_every_layer_is_compared_on_request(tmp_path: Path) -> None:
     devices = [LocalDevice()]
     report = bdnet_export.validate(path, network, images, devices=devices, layers=True)
     assert report.passed
+    assert "13 depth-wise layers stand inside fused operators" in report.notes[0]
     assert [one.where for one in report.layers] == [
         "with the library",
         "without the library",

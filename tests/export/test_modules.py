@@ -17,6 +17,7 @@ import bdnet_export
 from bdnet import InputError
 from bdnet.layers import BinaryConv2d, BinaryLinear, RPReLU, TernaryConv2d
 from bdnet.units import SeparableBlock, SignUnit, Stem
+from support.result_schemas import load_valid
 
 Inputs = list[np.ndarray]
 
@@ -307,10 +308,19 @@ def test_from_the_command_line(tmp_path: Path) -> None:
         return done.stdout
 
     typed("export mine:build -o mine.onnx --input-shape 3,16,16")
-    shown = typed("validate mine.onnx mine:build --random 4 --layers")
+    shown = typed("validate mine.onnx mine:build --random 4 --against-trained --device local")
     assert "regions equal without the library" in shown
+    assert "regions equal on local" in shown
     assert "block.conv" in shown
+    assert "Against the trained network: 0 of " in shown
+    assert "and nothing run" in typed("validate mine.onnx mine:build --device local --dry-run")
     typed("bench mine.onnx --seconds 0.1")
+    typed("bench mine.onnx --seconds 0.1 --source mine:build --json bench.json")
+    parity = load_valid("bench", (tmp_path / "bench.json").read_text())["parity"]
+    assert (parity["passed"], parity["different"], parity["logits"]) == (True, 0, None)
+    assert parity["values"] > 0
+    typed("report bench.json -o page.html")
+    assert "of the largest value, tolerance 1e-05" in (tmp_path / "page.html").read_text()
 
 
 USERS_OWN = """

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from bdnet_export.cli.arguments import (
     parse_devices,
     parse_size,
 )
+from bdnet_export.cli.flips_output import show_flips
 from bdnet_export.cli.junit import write_junit
 from bdnet_export.cli.main import BAD_INPUT
 from bdnet_export.cli.output import Output, StageProgress, megabytes, percent, table
@@ -55,6 +56,13 @@ def validate(
         bool,
         typer.Option("--layers", help="Compare every layer as well, on the first image."),
     ] = False,
+    against_trained: Annotated[
+        bool,
+        typer.Option(
+            "--against-trained",
+            help="Count the signs that deployment's rounding flips, layer by layer; with --layers.",
+        ),
+    ] = False,
     device: DeviceOption = None,
     inventory: InventoryOption = None,
     wheel: WheelOption = None,
@@ -70,7 +78,11 @@ def validate(
     Every image runs in PyTorch and in ONNX Runtime, with bdnet's library and without. The features
     that leave the binary body must be equal, the logits equal to 1e-5 of the largest; those of an
     int8 classifier, a check of its own, to 5e-2. Status 1 if they are not, with the first layer
-    that differs. With --device it runs on boards as well, and is compared there.
+    that differs. With --device it runs on boards as well, and is compared there. A module with
+    float layers in between is compared region by region.
+
+    --against-trained is no check: the trained network is a float computation, and deployment rounds
+    otherwise.
 
     Without --images and --random: the held-out images of a shipped model, otherwise 32 images
     of noise. Images are of the size that the file reads; where it reads any, of --size, of their
@@ -82,6 +94,7 @@ def validate(
     - `bdnet-export validate model.onnx model.safetensors --images photos/`
     - on a board: `bdnet-export validate fashion.onnx fashion-mnist --device pi5`
     - layer by layer: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --layers`
+    - where deployment flips signs: `bdnet-export validate model.onnx m.pt --against-trained`
     - a file of any size, at one: `bdnet-export validate any.onnx m.safetensors --size 320,240`
     - to see it first: `bdnet-export validate fashion.onnx fashion-mnist --device pi5 --dry-run`
     - as tests of a CI: `bdnet-export validate model.onnx model.safetensors --junit report.xml`
@@ -92,6 +105,7 @@ def validate(
             param_hint="'--images'",
         )
     given_size = parse_size(size)
+    layers = layers or against_trained
     if dry_run:
         for given, needed, option, reason in (
             (device is not None, True, "--dry-run", "there is no device to run on; give --device"),
@@ -160,6 +174,7 @@ def validate(
             image_set,
             devices=devices,
             layers=layers,
+            against_trained=against_trained,
             progress=lambda done, total: progress(
                 f"comparing {image_set.description}", done / total
             ),
@@ -216,6 +231,8 @@ def _show(out: Output, onnx_file: Path, source: str, report: "ValidationReport")
     out.table(checks)
     if report.layers:
         _show_layers(out, report)
+    if report.against_trained is not None:
+        show_flips(out, report.against_trained)
     for note in report.notes:
         out.line(f"Note: {note}")
     if report.accuracy_pytorch is not None:
@@ -246,9 +263,13 @@ def _show_layers(out: Output, report: "ValidationReport") -> None:
     places = [compared.where for compared in report.layers]
     shown = table("layer", "values", *places, right=("values", *places))
     for same_layer in zip(*(compared.layers for compared in report.layers), strict=True):
-        differ = [
-            f"{layer['different']:,} differ" if layer["different"] else "equal"
-            for layer in same_layer
-        ]
+        differ = [_difference(layer) for layer in same_layer]
         shown.add_row(same_layer[0]["name"], f"{same_layer[0]['values']:,}", *differ)
     out.table(shown)
+
+
+def _difference(layer: dict[str, Any]) -> str:
+    if "error" in layer:  # of a float layer
+        beyond = f", {layer['different']:,} beyond" if layer["different"] else ""
+        return f"error {layer['error']:.1e}{beyond}"
+    return f"{layer['different']:,} differ" if layer["different"] else "equal"
