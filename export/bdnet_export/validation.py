@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnx
@@ -23,6 +22,7 @@ from torch import nn
 
 import bdnet
 from bdnet import BDNet, DeployedNet, InputError, is_network
+from bdnet.deployment import unwrapped
 from bdnet_devices import Device
 from bdnet_devices.errors import ProcessEndedError
 from bdnet_devices.side_by_side import at_once
@@ -43,7 +43,7 @@ from bdnet_export.model_file import (
 from bdnet_export.module_validation import validate_module
 from bdnet_export.parity import pytorch_reference
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.verification import Array, Images, Reference, Tally, fill_batch
+from bdnet_runtime.verification import Images, Reference, Tally, fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -75,14 +75,15 @@ def validate(
         InputError: the file is not one of ours or cannot be run, or the images do not fit.
     """
     started = time.perf_counter()
-    path = Path(onnx_path)
+    path, model = Path(onnx_path), unwrapped(model)
     if not is_network(model):
         if devices:
             raise _only_here(model)
         return validate_module(
             path,
             model,
-            [cast("Array", image_set.images)],  # bytes are refused there
+            [image_set.images, *image_set.more],
+            labels=image_set.labels,
             description=image_set.description,
             layers=layers,
             progress=progress,
