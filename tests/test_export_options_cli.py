@@ -5,23 +5,15 @@ Each file goes through every command that takes it.
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
 import bdnet
-from bdnet_export.cli.main import main
+from support.command_folder import QUICK, CommandFolder
 from support.networks import small_mobilenet
 from support.result_schemas import load_valid
 
-QUICK = ("--seconds", 0.05, "--warmup", 1)
 MEAN, STD = "0.485,0.456", "0.229,0.225"
 MODULE = """
 from support.networks import tiny_network
@@ -31,57 +23,16 @@ def build():
 """
 
 
-class Folder:
-    """A user's folder with a module of their own, and commands run in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        tests = Path(__file__).parent
-        (path / "mine.py").write_text(f"import sys\nsys.path.append({str(tests)!r})\n{MODULE}")
-
-    def export(self, *arguments: object) -> str:
-        """Exports in a process of its own. Returns what it says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "bdnet_export.cli.main", "export", *map(str, arguments)],
-            cwd=self.path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def run(self, *arguments: object, status: int = 0) -> tuple[str, str]:
-        """Runs a command here, since loading PyTorch takes seconds. Returns what it writes."""
-        words, errors = io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.path)
-            patch.setattr(sys, "argv", ["bdnet-export", *map(str, arguments)])
-            with redirect_stdout(words), redirect_stderr(errors):
-                assert main() == status, words.getvalue() + errors.getvalue()
-        return words.getvalue(), errors.getvalue()
-
-    def json(self, command: str, *arguments: object) -> Any:
-        """The result of a command, which is as its schema says."""
-        return load_valid(command, self.run(command, *arguments, "--json", "-")[0])
-
-    def refused(self, *arguments: object) -> str:
-        """The sentence that a command ends with, with status 2."""
-        sentence = self.run(*arguments, status=2)[1].splitlines()[-1]
-        assert sentence.startswith("bdnet-export: ")
-        return sentence
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    return Folder(tmp_path_factory.mktemp("options"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> CommandFolder:
+    return CommandFolder(tmp_path_factory.mktemp("options"), "mine", MODULE)
 
 
 # --input uint8
 
 
 @pytest.fixture(scope="module")
-def of_bytes(folder: Folder) -> Folder:
+def of_bytes(folder: CommandFolder) -> CommandFolder:
     said = folder.export(
         *("mine:build", "-o", "bytes.onnx", "--input-shape", "2,11,9", "--input", "uint8"),
         *("--mean", MEAN, "--std", STD, "--json", "-"),
@@ -92,7 +43,7 @@ def of_bytes(folder: Folder) -> Folder:
     return folder
 
 
-def test_a_file_of_bytes_is_validated_on_bytes(of_bytes: Folder) -> None:
+def test_a_file_of_bytes_is_validated_on_bytes(of_bytes: CommandFolder) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 2, 11, 9), np.uint8)
     np.savez(of_bytes.path / "images.npz", images=images, labels=np.zeros(3, np.int64))
     for more in ((), ("--images", "images.npz", "--device", "local")):
@@ -102,7 +53,7 @@ def test_a_file_of_bytes_is_validated_on_bytes(of_bytes: Folder) -> None:
         assert report["images"] == (3 if more else 32)
 
 
-def test_a_file_of_bytes_is_shown_and_measured(of_bytes: Folder) -> None:
+def test_a_file_of_bytes_is_shown_and_measured(of_bytes: CommandFolder) -> None:
     shown, _ = of_bytes.run("inspect", "bytes.onnx")
     assert "image batch x 11 x 9 x 2, uint8" in shown
     assert '{"dtype": "uint8", "layout": "NHWC"}' in shown
@@ -121,7 +72,7 @@ def test_a_file_of_bytes_is_shown_and_measured(of_bytes: Folder) -> None:
 
 
 @pytest.fixture(scope="module")
-def of_any_size(folder: Folder) -> Folder:
+def of_any_size(folder: CommandFolder) -> CommandFolder:
     said = folder.export(
         *("mine:build", "-o", "any.onnx", "--input-shape", "2,11,9"),
         *("--dynamic-size", "--json", "-"),
@@ -130,7 +81,7 @@ def of_any_size(folder: Folder) -> Folder:
     return folder
 
 
-def test_a_file_of_any_size_is_validated_at_one(of_any_size: Folder) -> None:
+def test_a_file_of_any_size_is_validated_at_one(of_any_size: CommandFolder) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 2, 14, 23), np.uint8)
     np.savez(of_any_size.path / "large.npz", images=images)
     for more, size in ((("--size", "6,7"), "6 x 7"), (("--images", "large.npz"), "14 x 23")):
@@ -139,7 +90,7 @@ def test_a_file_of_any_size_is_validated_at_one(of_any_size: Folder) -> None:
         assert report["notes"] == [f"the file reads images of any size; these are {size}"]
 
 
-def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: Folder) -> None:
+def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: CommandFolder) -> None:
     shown, _ = of_any_size.run("inspect", "any.onnx")
     assert "image batch x 2 x height x width, float32" in shown
     assert "Note: the file reads images of any size; say which to count operations" in shown
@@ -171,7 +122,7 @@ def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: Folder) ->
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_size_that_is_not_known_or_does_not_fit_is_told(
-    of_any_size: Folder, of_bytes: Folder, arguments: list[str], says: str
+    of_any_size: CommandFolder, of_bytes: CommandFolder, arguments: list[str], says: str
 ) -> None:
     assert says in of_any_size.refused(*arguments)
 
@@ -179,7 +130,7 @@ def test_a_size_that_is_not_known_or_does_not_fit_is_told(
 # --classifier int8
 
 
-def test_an_int8_classifier_is_validated_shown_and_measured(folder: Folder) -> None:
+def test_an_int8_classifier_is_validated_shown_and_measured(folder: CommandFolder) -> None:
     path = folder.path
     network = small_mobilenet()
     bdnet.save(network, path / "m.safetensors", input_shape=(1, 16, 16))
@@ -224,7 +175,7 @@ def test_an_int8_classifier_is_validated_shown_and_measured(folder: Folder) -> N
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_makes_no_sense_is_one_sentence(
-    folder: Folder, arguments: list[str], says: str
+    folder: CommandFolder, arguments: list[str], says: str
 ) -> None:
     given = ("export", "mine:build", "-o", "none.onnx", "--input-shape", "2,11,9")
     assert says in folder.refused(*given, *arguments)

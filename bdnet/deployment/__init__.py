@@ -7,6 +7,7 @@ once. Inside, activations are NHWC, as in the exported file.
 """
 
 from bdnet.deployment.constants import constants_digest, fold_bn, require_finite, require_type
+from bdnet.deployment.copying import plain_copy, require_own_forward, unwrapped
 from bdnet.deployment.layers import (
     DeployedConv,
     DeployedPReLU,
@@ -39,7 +40,10 @@ __all__ = [
     "fold_bn",
     "is_network",
     "module_layers",
+    "plain_copy",
     "replaced_layers",
     "require_finite",
+    "require_own_forward",
     "require_type",
+    "unwrapped",
 ]

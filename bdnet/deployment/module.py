@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
 from bdnet.deployment.constants import fold_bn, require_finite, require_type
+from bdnet.deployment.copying import plain_copy, require_own_forward, unwrapped
 from bdnet.deployment.layers import (
     DeployedPReLU,
     DeployedShortcut,
@@ -93,11 +92,13 @@ def deploy_module(model: nn.Module) -> nn.Module:
         InputError: a value is not finite or not float32, or a layer has no deployment form, such as
             a subclass of one of ours; with the layer's path.
     """
-    require_finite("the trained network", model)
+    network = plain_copy(unwrapped(model))
+    require_finite("the trained network", network)
     # A module that stands in several places stays one module. The keys keep what was replaced.
     replaced: dict[nn.Module, nn.Module] = {}
 
     def visit(module: nn.Module, path: str) -> nn.Module:
+        module = unwrapped(module)
         if module not in replaced:
             replaced[module] = _replace(module, path)
             if replaced[module] is module:
@@ -108,7 +109,6 @@ def deploy_module(model: nn.Module) -> nn.Module:
         return replaced[module]
 
     with torch.no_grad():
-        network = copy.deepcopy(model).cpu().eval()
         network = visit(network, "").eval().requires_grad_(False)
     require_finite("the deployment form", network)
     return network
@@ -116,6 +116,14 @@ def deploy_module(model: nn.Module) -> nn.Module:
 
 def _replace(module: nn.Module, path: str) -> nn.Module:
     """The deployment form of one layer of ours; any other module itself."""
+    deployed = _deployment_form(module, path)
+    if deployed is None:
+        return module
+    require_own_forward(module, path)
+    return deployed
+
+
+def _deployment_form(module: nn.Module, path: str) -> nn.Module | None:
     try:
         if isinstance(module, SignUnit):
             return PlanarUnit(module, path)
@@ -139,7 +147,7 @@ def _replace(module: nn.Module, path: str) -> nn.Module:
             return DeployedNorm(module)
     except InputError as error:
         raise InputError(f"{path or 'the network'}: {error}") from None
-    return module
+    return None
 
 
 def module_layers(network: nn.Module) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import TypeGuard
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bdnet.deployment.constants import constants_digest, require_finite
+from bdnet.deployment.copying import plain_copy, require_own_forward
 from bdnet.deployment.units import (
     DeployedBlock,
     DeployedHead,
@@ -108,8 +108,9 @@ def deploy(model: BDNet) -> DeployedNet:
             f"cannot deploy a {type(model).__name__}; expected a bdnet.BDNet: "
             "a stem, a body of SeparableBlock or SignUnit, and a head"
         )
-    if any(p.device.type != "cpu" for p in model.parameters()):
-        model = copy.deepcopy(model).cpu()
+    model = plain_copy(model)
     require_finite("the trained network", model)
+    require_own_forward(model.stem, "stem")
+    require_own_forward(model.body, "body")
     with torch.no_grad():
         return DeployedNet(model).eval()

@@ -14,7 +14,6 @@ runs of the deployment form say different things:
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,9 @@ from bdnet.deployment import (
     DeployedSignLinear,
     DeployedUnit,
     deploy_module,
+    plain_copy,
     replaced_layers,
+    unwrapped,
 )
 from bdnet_export.report import Flips, LayerFlips, TrainedComparison
 from bdnet_runtime.verification import Array
@@ -46,7 +47,7 @@ class AgainstTrained:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._trained = copy.deepcopy(model).cpu().eval()
+        self._trained = plain_copy(unwrapped(model))
         self._deployed = deploy_module(model)
         self._layers = replaced_layers(self._deployed)
         self._tallies: dict[str, _LayerTally] = {}

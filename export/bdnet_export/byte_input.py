@@ -16,11 +16,14 @@ is that of the network.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from bdnet import InputError, Preprocessing
+from bdnet_export.input_shapes import InputShape
 
 _FULL_RANGE = 255
 
@@ -56,13 +59,40 @@ def require_byte_preprocessing(preprocessing: Preprocessing | None, channels: in
     return preprocessing
 
 
-def read_bytes(model: onnx.ModelProto, name: str, preprocessing: Preprocessing) -> None:
+def byte_inputs(
+    shapes: Mapping[str, InputShape], preprocessing: Preprocessing | None
+) -> tuple[str, ...]:
+    """Which inputs of a module read bytes by ``preprocessing``: images of as many channels.
+
+    Args:
+        shapes: of each input by its name.
+
+    Raises:
+        InputError: there is no such input, or as `require_byte_preprocessing`.
+    """
+    channels = {name: shape[0] for name, shape in shapes.items() if len(shape) == 3}
+    if not channels:
+        raise InputError(
+            "no input is an image [N, C, H, W], so none can be read as bytes; leave out "
+            "--input uint8"
+        )
+    wanted = len(preprocessing.mean) if preprocessing is not None else 0
+    names = tuple(name for name, count in channels.items() if count == wanted)
+    require_byte_preprocessing(preprocessing, wanted if names else next(iter(channels.values())))
+    return names
+
+
+def read_bytes(model: onnx.ModelProto, name: str, preprocessing: Preprocessing) -> str:
     """Makes the input ``name``, float32 [N, C, H, W], one of bytes [N, H, W, C].
 
     Args:
         model: changed in place. Nodes that are added are called after the input.
+
+    Returns:
+        The value that the input was: normalised, float32 [N, C, H, W].
     """
     graph = model.graph
+    prefix = _free_prefix(graph, name)
     (given,) = (value for value in graph.input if value.name == name)
     batch, channels, height, width = given.type.tensor_type.shape.dim
     read = onnx.ValueInfoProto(name=name)
@@ -73,18 +103,18 @@ def read_bytes(model: onnx.ModelProto, name: str, preprocessing: Preprocessing) 
         return numpy_helper.from_array(np.asarray(numbers, np.float32).reshape(-1, 1, 1))
 
     nodes = [
-        helper.make_node("Transpose", [name], [f"{name}/Transpose"], perm=[0, 3, 1, 2]),
+        helper.make_node("Transpose", [name], [f"{prefix}/Transpose"], perm=[0, 3, 1, 2]),
         helper.make_node(
-            "Cast", [f"{name}/Transpose"], [f"{name}/Cast"], to=onnx.TensorProto.FLOAT
+            "Cast", [f"{prefix}/Transpose"], [f"{prefix}/Cast"], to=onnx.TensorProto.FLOAT
         ),
     ]
-    last = f"{name}/Cast"
+    last = f"{prefix}/Cast"
     for step, operator, numbers in (
         ("full_range", "Div", numpy_helper.from_array(np.array(_FULL_RANGE, np.float32))),
         ("mean", "Sub", per_channel(preprocessing.mean)),
         ("std", "Div", per_channel(preprocessing.std)),
     ):
-        constant, value = f"{name}/{step}/Constant", f"{name}/{step}/{operator}"
+        constant, value = f"{prefix}/{step}/Constant", f"{prefix}/{step}/{operator}"
         nodes.append(helper.make_node("Constant", [], [constant], value=numbers))
         nodes.append(helper.make_node(operator, [last, constant], [value]))
         last = value
@@ -95,6 +125,15 @@ def read_bytes(model: onnx.ModelProto, name: str, preprocessing: Preprocessing) 
     rest = list(graph.node)
     del graph.node[:]
     graph.node.extend([*nodes, *rest])
+    return last
+
+
+def _free_prefix(graph: onnx.GraphProto, name: str) -> str:
+    """``name``, or where a module is called so too, something longer."""
+    prefix = name
+    while any(value.startswith(f"{prefix}/") for node in graph.node for value in node.output):
+        prefix += ".bytes"
+    return prefix
 
 
 def _read_instead(graph: onnx.GraphProto, old: str, new: str) -> None:

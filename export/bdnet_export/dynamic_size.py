@@ -87,7 +87,7 @@ def reads_any_size(model: onnx.ModelProto) -> bool:
 
 
 def at_size(model: onnx.ModelProto, size: Size) -> onnx.ModelProto:
-    """A copy of a file's model that reads images of one size, for shape inference.
+    """A copy of a file's model that reads images of one size, each of them, for shape inference.
 
     The lengths in it that depend on the size are left out.
     """
@@ -102,8 +102,11 @@ def at_size(model: onnx.ModelProto, size: Size) -> onnx.ModelProto:
             for dim in value.type.tensor_type.shape.dim:
                 if _OF_SIZE.search(dim.dim_param):
                     dim.Clear()
-        given = graph.input[0].type.tensor_type
-        first = 1 if given.elem_type == onnx.TensorProto.UINT8 else _HEIGHT
-        for axis, length in enumerate(size, first):
-            given.shape.dim[axis].dim_value = length
+        for value in graph.input:
+            given = value.type.tensor_type
+            if len(given.shape.dim) != _RANK:
+                continue
+            first = 1 if given.elem_type == onnx.TensorProto.UINT8 else _HEIGHT
+            for axis, length in enumerate(size, first):
+                given.shape.dim[axis].dim_value = length
     return fixed

@@ -14,6 +14,8 @@ class ExportResult:
         bytes: the file's size; ``seconds``: from the model to the file.
         nodes: in the file; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
             them that stand for several nodes of the unfused file.
+        inputs: the shape of each by its name, without the batch, as the network reads it and,
+            where the size is dynamic, as it was traced with; ``outputs``: their names.
     """
 
     path: Path
@@ -24,3 +26,5 @@ class ExportResult:
     fused_nodes: int
     fallback: bool
     opset: int
+    inputs: dict[str, tuple[int, ...]]
+    outputs: tuple[str, ...]

@@ -9,29 +9,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import onnx
 import onnx_ir as ir
 import torch
 from torch import nn
 
 import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing, is_network
+from bdnet.deployment import unwrapped
 from bdnet_export import fusion
 from bdnet_export.byte_input import read_bytes, require_byte_preprocessing
 from bdnet_export.export_result import ExportResult
+from bdnet_export.input_shapes import GivenShapes, InputShape, named_shapes
 from bdnet_export.int8_linear import constants_of, digest_with_int8, quantise_linears
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.model_file import layers_in_file
 from bdnet_export.module_export import export_module
-from bdnet_export.module_graph import InputShape
 from bdnet_export.naming import name_by_module
-from bdnet_export.opset import DOMAIN
-from bdnet_export.per_image import nodes, run_image_by_image
+from bdnet_export.per_image import run_image_by_image
 from bdnet_export.tracing import trace
-from bdnet_export.writing import strip, to_proto, write_model
+from bdnet_export.writing import finish, strip, to_proto
 
 OPSETS = range(18, 24)
 """Opsets a file may be written in: 18 has BitwiseAnd on uint8, 23 is the newest tested."""
@@ -41,7 +40,7 @@ def export(
     model: nn.Module,
     path: str | os.PathLike[str],
     *,
-    input_shape: Sequence[int] | Sequence[Sequence[int]],
+    input_shape: GivenShapes,
     dynamic_batch: bool = True,
     batch: int = 1,
     opset: int = 18,
@@ -64,8 +63,9 @@ def export(
 
     Args:
         model: a trained network; left as it is.
-        input_shape: (C, H, W) of the image; of a module with several inputs one shape each, all
-            without the batch. Of an example, where the size is dynamic.
+        input_shape: (C, H, W) of the image; of a module with several inputs one shape each, in the
+            order of its forward or by their names, all without the batch. Of an example, where the
+            size is dynamic.
         dynamic_batch: leaves the batch open; otherwise it is ``batch``. Several images go through
             the binary body one by one (`bdnet_export.per_image`).
         opset: of the standard operators, 18 to 23.
@@ -73,7 +73,8 @@ def export(
         fuse: makes one operator of each block and of the stem, which runs faster and gives the
             same bits; without it every unit's output is a value of the file.
         preprocessing: noted in the metadata.
-        as_bytes: the input is uint8 [N, H, W, C], and the preprocessing is inside the file.
+        as_bytes: the input is uint8 [N, H, W, C], and the preprocessing is inside the file. Of
+            several inputs, those of as many channels as the preprocessing has.
         dynamic_size: leaves height and width open.
         int8_classifier: large Linear layers behind the last sign have int8 weights.
         progress: called with a few words at the beginning of each stage.
@@ -94,9 +95,9 @@ def export(
         raise InputError(f"there is no folder {path.parent} to write {path.name} into")
     if batch < 1:
         raise InputError(f"the batch is {batch}; expected a positive number")
-    shapes = _shapes(input_shape)
+    model = unwrapped(model)
+    shapes = named_shapes(model, input_shape)
     if not is_network(model):
-        _require_plain(model, as_bytes, int8_classifier)
         return export_module(
             model,
             path,
@@ -106,11 +107,13 @@ def export(
             fallback=fallback,
             fuse=fuse,
             preprocessing=preprocessing,
+            as_bytes=as_bytes,
             dynamic_size=dynamic_size,
+            int8_classifier=int8_classifier,
             progress=tell,
         )
-    image_shape = shapes[0]
-    if len(shapes) != 1 or len(image_shape) != 3:
+    (image_shape,) = shapes.values()
+    if len(image_shape) != 3:
         raise InputError(
             f"the input shape is {input_shape}; expected the channels, height and width of an image"
         )
@@ -147,43 +150,7 @@ def export(
         as_bytes,
         int8,
     )
-    onnx.helper.set_model_props(proto, metadata.to_properties())
-    onnx.checker.check_model(proto, full_check=True)
-    size = write_model(proto, path)
-    return ExportResult(
-        path,
-        size,
-        time.perf_counter() - started,
-        sum(1 for _ in nodes(proto)),
-        sum(node.domain == DOMAIN for node in nodes(proto)),
-        fused,
-        fallback,
-        opset,
-    )
-
-
-def _require_plain(model: nn.Module, as_bytes: bool, int8_classifier: bool) -> None:
-    for given, option, instead in (
-        (as_bytes, "--input uint8", "normalise outside"),
-        (int8_classifier, "--classifier int8", "quantise its float layers yourself"),
-    ):
-        if given:
-            raise InputError(
-                f"{type(model).__name__} is no plain bdnet.BDNet, and {option} is for one alone; "
-                f"leave it out and {instead}"
-            )
-
-
-def _shapes(input_shape: Sequence[int] | Sequence[Sequence[int]]) -> list[InputShape]:
-    """The shape of each input, all lengths positive."""
-    lengths = tuple(length for length in input_shape if isinstance(length, int))
-    several = [tuple(shape) for shape in input_shape if isinstance(shape, Sequence)]
-    shapes = several or [lengths]
-    if any(not shape or min(shape) < 1 for shape in shapes):
-        raise InputError(
-            f"the input shape is {input_shape}; expected positive lengths, without the batch"
-        )
-    return shapes
+    return finish(proto, metadata, path, inputs=shapes, fused=fused, started=started)
 
 
 def _require_fit(deployed: DeployedNet, input_shape: InputShape) -> None:

@@ -13,6 +13,8 @@ from bdnet_export.images import ImageSet, ImageShape, load_images, random_images
 from bdnet_runtime.model_input import Size
 from bdnet_runtime.verification import Images
 
+_IMAGE_RANK = 4
+
 
 @dataclass(frozen=True)
 class FileInput:
@@ -97,15 +99,29 @@ class FileInput:
 
 
 def file_input(model: onnx.ModelProto, path: Path) -> FileInput:
-    """What the file at ``path`` reads.
+    """What the file at ``path``, which has one input or whose first one is the image, reads.
 
     Raises:
         InputError: it reads no images, or leaves their channels open.
     """
-    given = model.graph.input[0] if model.graph.input else onnx.ValueInfoProto()
+    return _image(model.graph.input[0] if model.graph.input else onnx.ValueInfoProto(), path)
+
+
+def file_images(model: onnx.ModelProto, path: Path) -> list[FileInput]:
+    """All images that the file at ``path`` reads, in the order of its inputs.
+
+    Raises:
+        InputError: there are none, or one leaves its channels open.
+    """
+    given = model.graph.input
+    images = [v for v in given if len(v.type.tensor_type.shape.dim) == _IMAGE_RANK]
+    return [_image(value, path) for value in images or given[:1]]
+
+
+def _image(given: onnx.ValueInfoProto, path: Path) -> FileInput:
     dims = [dim.dim_value or None for dim in given.type.tensor_type.shape.dim]
     as_bytes = given.type.tensor_type.elem_type == onnx.TensorProto.UINT8
-    if len(dims) == 4:
+    if len(dims) == _IMAGE_RANK:
         height, width, channels = dims[1:] if as_bytes else (*dims[2:], dims[1])
         if channels is not None:
             return FileInput(path, given.name, as_bytes, channels, height, width)

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +31,13 @@ class ImageSet:
             has the preprocessing inside.
         labels: int64 [N], where known.
         description: for reports, such as "400 images of fashion_mnist_held_out.npz".
+        more: what the further inputs of a module read, each [N, ...].
     """
 
     images: Images
     labels: npt.NDArray[np.int64] | None
     description: str
+    more: tuple[Images, ...] = ()
 
 
 def random_images(
@@ -89,14 +92,14 @@ def load_images(
                 f"folder {path} has no image files; expected some of {', '.join(_IMAGE_SUFFIXES)}"
             )
         stack = _stack(files, input_shape)
-        prepared = _prepare(stack, preprocessing, as_bytes)
-        return ImageSet(prepared, None, f"{len(files)} images of {path}")
+        ready = _prepare(stack, preprocessing, as_bytes)
+        return ImageSet(ready, None, f"{len(files)} images of {path}")
     if not path.is_file():
         raise InputError(f"there is no file or folder {path} to read images from")
     if path.suffix == ".npz":
         return _read_npz(path, input_shape, preprocessing, as_bytes)
-    prepared = _prepare(_stack([path], input_shape), preprocessing, as_bytes)
-    return ImageSet(prepared, None, f"image {path.name}")
+    ready = _prepare(_stack([path], input_shape), preprocessing, as_bytes)
+    return ImageSet(ready, None, f"image {path.name}")
 
 
 def _prepare(
@@ -139,19 +142,48 @@ def _read_image(path: Path, input_shape: ImageShape) -> npt.NDArray[np.uint8]:
     return array.reshape(*array.shape[:2], channels).transpose(2, 0, 1)
 
 
-def _read_npz(
-    path: Path, input_shape: ImageShape, preprocessing: Preprocessing | None, as_bytes: bool
-) -> ImageSet:
+def load_arrays(
+    path: Path, names: Sequence[str]
+) -> tuple[list[npt.NDArray[Any]], npt.NDArray[np.int64] | None]:
+    """The arrays of an ``.npz`` file by their names, and its ``labels`` if it has any.
+
+    Raises:
+        InputError: it cannot be read, or has no array of such a name.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            if "images" not in arrays:
-                raise InputError(f"{path} has no array 'images'; it has {sorted(arrays)}")
-            images = arrays["images"]
+            for name in names:
+                if name not in arrays:
+                    raise InputError(f"{path} has no array {name!r}; it has {sorted(arrays)}")
             labels = arrays["labels"].astype(np.int64) if "labels" in arrays else None
+            return [arrays[name] for name in names], labels
     except (OSError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} cannot be read as an .npz file: {error}") from None
+
+
+def prepared(
+    array: npt.NDArray[Any], preprocessing: Preprocessing | None, as_bytes: bool, what: str
+) -> Images:
+    """An array as a file reads it: bytes of images as `load_images` says, floats as they are.
+
+    Raises:
+        InputError: ``what`` is of another type than the file reads.
+    """
+    if array.dtype == np.uint8 and array.ndim == 4:
+        return _prepare(array, preprocessing, as_bytes)
+    if as_bytes:
+        raise InputError(f"{what} is {array.dtype}, but the file reads bytes; expected uint8")
+    if array.dtype != np.float32:
+        raise InputError(f"{what} is {array.dtype}; expected uint8 or float32")
+    return array
+
+
+def _read_npz(
+    path: Path, input_shape: ImageShape, preprocessing: Preprocessing | None, as_bytes: bool
+) -> ImageSet:
+    (images,), labels = load_arrays(path, ["images"])
     known = [length or axis for length, axis in zip(input_shape, "CHW", strict=True)]
     expected = f"[N, {', '.join(map(str, known))}]"
     if (
@@ -167,15 +199,5 @@ def _read_npz(
         raise InputError(
             f"'labels' in {path} has shape {list(labels.shape)}; expected [{len(images)}]"
         )
-    prepared: Images
-    if images.dtype == np.uint8:
-        prepared = _prepare(images, preprocessing, as_bytes)
-    elif as_bytes:
-        raise InputError(
-            f"'images' in {path} is {images.dtype}, but the file reads bytes; expected uint8"
-        )
-    elif images.dtype == np.float32:
-        prepared = images
-    else:
-        raise InputError(f"'images' in {path} is {images.dtype}; expected uint8 or float32")
-    return ImageSet(prepared, labels, f"{len(images)} images of {path.name}")
+    ready = prepared(images, preprocessing, as_bytes, f"'images' in {path}")
+    return ImageSet(ready, labels, f"{len(images)} images of {path.name}")

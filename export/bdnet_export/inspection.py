@@ -17,7 +17,7 @@ import bdnet_runtime
 from bdnet import InputError
 from bdnet.count import BINARY_OPS_PER_FLOP
 from bdnet_export.dynamic_size import at_size
-from bdnet_export.file_input import file_input
+from bdnet_export.file_input import file_images
 from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import load_model
 from bdnet_export.opset import DOMAIN, SeparableBlock
@@ -102,9 +102,9 @@ def inspect(onnx_path: str | os.PathLike[str], size: Size | None = None) -> Insp
     path = Path(onnx_path)
     model = load_model(path)
     metadata = read_metadata(model, path)
-    read = file_input(model, path)
     if size is not None:
-        read.image_shape(size)
+        for image in file_images(model, path):
+            image.image_shape(size)
         model = at_size(model, size)
     try:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)

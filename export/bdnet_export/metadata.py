@@ -62,7 +62,7 @@ class ModelMetadata:
 
     def network_input(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """What the network reads where the file reads ``images``: preprocessed outside."""
-        if not self.as_bytes:
+        if images.dtype != np.uint8:
             return images
         assert self.preprocessing is not None, "read_metadata has seen to it"
         return self.preprocessing(images.transpose(0, 3, 1, 2))

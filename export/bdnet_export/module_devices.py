@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from bdnet_devices import Device
 from bdnet_export.device_run import ask_devices, device_error
 from bdnet_export.parity import verify_on_device
 from bdnet_export.region_record import RegionRecord
+from bdnet_export.regions import TOLERATED
 from bdnet_export.report import Check, LayerComparison, ValidationReport
 from bdnet_runtime.verify import VerifyOptions
 
@@ -61,17 +63,22 @@ def _add(
     first = borders["first_difference"]
     if by_layers is not None and by_layers["first_difference"] is not None:
         first = by_layers["first_difference"]
-    exact, floats = record.regions()
-    text = f"{borders['different']:,} of {borders['values']:,} values of {exact} binary regions"
+    kinds = record.kinds()
+    text = f"{borders['different']:,} of {borders['values']:,} values of {kinds['exact']} binary"
+    text += " regions"
     text += " differ" + (f", first in {first}" if borders["different"] else "")
     report.checks.append(Check(f"regions equal {where}", borders["different"] == 0, text))
-    tolerated = [layer for layer in borders["layers"] if "tolerance" in layer]
-    if tolerated:
-        worst = max(tolerated, key=lambda layer: float(layer["error"]))
-        text = f"{floats} regions, largest error {worst['error']:.1e} of the largest value"
-        text += f" (in {worst['name']}), tolerance {worst['tolerance']:.0e}"
-        passed = not any(layer["different"] for layer in tolerated)
-        report.checks.append(Check(f"float regions {where}", passed, text))
+    for kind, name, unit, tolerance in TOLERATED:
+        tolerated = [one for one in borders["layers"] if one.get("tolerance") == tolerance]
+        if not tolerated:
+            continue
+        # What is no number has null for its error.
+        worst = max(tolerated, key=lambda one: inf if one["error"] is None else one["error"])
+        error = "no number" if worst["error"] is None else f"{worst['error']:.1e}"
+        text = f"{kinds[kind]} {unit}, largest error {error} of the largest value"
+        text += f" (in {worst['name']}), tolerance {tolerance:.0e}"
+        passed = not any(one["different"] for one in tolerated)
+        report.checks.append(Check(f"{name} {where}", passed, text))
     report.values_compared += borders["values"]
     report.values_different += borders["different"]
     report.first_difference = report.first_difference or first

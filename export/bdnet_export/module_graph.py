@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -13,11 +12,11 @@ from torch import nn
 from bdnet import InputError
 from bdnet.deployment import deploy_module, module_layers
 from bdnet_export import fusion
+from bdnet_export.input_shapes import InputShape
 from bdnet_export.layout import ORIGIN, move_transposes
-from bdnet_export.naming import name_by_module
+from bdnet_export.naming import name_by_module, name_outputs
+from bdnet_export.steadiness import require_steady
 from bdnet_export.tracing import trace
-
-InputShape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class ModuleGraph:
 
 def build_graph(
     model: nn.Module,
-    input_shapes: Sequence[InputShape],
+    shapes: Mapping[str, InputShape],
     *,
     batch: int | None,
     opset: int,
@@ -60,7 +59,7 @@ def build_graph(
     """Deploys and traces ``model``.
 
     Args:
-        input_shapes: of each input, without the batch.
+        shapes: of each input by its name, in the order of the forward.
         batch: None leaves it open.
         dynamic_size: leaves height and width of every image open.
 
@@ -74,14 +73,13 @@ def build_graph(
             f"{type(model).__name__} holds no layer of bdnet, so there is nothing to pack; export "
             "it with torch.onnx, or build it from bdnet's layers"
         )
-    names = _input_names(model, len(input_shapes))
     # torch.export takes an example batch of 1 for a constant, so a dynamic batch is shown as 2.
-    examples = [torch.zeros(2 if batch is None else batch, *shape) for shape in input_shapes]
+    examples = [torch.zeros(2 if batch is None else batch, *shape) for shape in shapes.values()]
     traced = trace(
         network,
         examples,
         opset,
-        names,
+        list(shapes),
         None,
         dynamic_batch=batch is None,
         dynamic_size=dynamic_size,
@@ -90,7 +88,11 @@ def build_graph(
     for value in _values(graph):
         if value.name is not None:
             value.metadata_props[ORIGIN] = value.name
+    program = traced.exported_program
+    assert program is not None, "torch.onnx keeps what it has traced"
+    name_outputs(graph, program, {*shapes, *layers, *graph.initializers})
     name_by_module(graph, layers)
+    require_steady(graph, program)
     move_transposes(traced.model)
     # Before fusion, which leaves the values between fused nodes their names alone.
     origins = {}
@@ -102,26 +104,8 @@ def build_graph(
     fused = fusion.fuse(traced.model) if fuse else 0
     kept = {value.name for value in _values(graph)}
     present = [layer for layer in layers if layer in kept]
-    program = traced.exported_program
-    assert program is not None, "torch.onnx keeps what it has traced"
     return ModuleGraph(network, traced.model, program, origins, present, fused)
 
 
 def _values(graph: ir.Graph) -> list[ir.Value]:
     return [*graph.inputs, *(value for node in graph for value in node.outputs)]
-
-
-def _input_names(model: nn.Module, count: int) -> list[str]:
-    """The names that the module's own forward gives its inputs."""
-    parameters = inspect.signature(model.forward).parameters.values()
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [parameter.name for parameter in parameters if parameter.kind in kinds]
-    needed = [p for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
-    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
-        names += [f"input_{index}" for index in range(len(names), count)]
-    if not len(needed) <= count <= len(names):
-        raise InputError(
-            f"{type(model).__name__}.forward reads {', '.join(names)}; shapes given: {count}; give "
-            "one for each, from Python: bdnet_export.export(..., input_shape=[(3, 64, 64), ...])"
-        )
-    return names[:count]

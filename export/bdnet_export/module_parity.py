@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import onnx
 from torch import nn
 
 import bdnet_runtime
+from bdnet_export.int8_linear import int8_nodes
 from bdnet_export.layer_names import layer_names
+from bdnet_export.metadata import read_metadata
 from bdnet_export.model_file import fixed_batch, load_model, with_outputs
-from bdnet_export.module_validation import REGION_TOLERANCE, validate_module
+from bdnet_export.module_validation import validate_module
 from bdnet_export.module_whole import run_session
 from bdnet_export.region_record import Cut, RegionQuestion, RegionRecord
 from bdnet_export.regions import extract, find_regions
-from bdnet_runtime.verification import Array, Images, fill_batch
+from bdnet_runtime.verification import Images, fill_batch
 
 
 def module_reference(path: Path, model: nn.Module, inputs: Sequence[Images]) -> RegionQuestion:
     """What PyTorch computes. Raises `InputError` where the file is not of this module."""
     record = RegionRecord()
-    # Bytes are refused there.
-    validate_module(path, model, [cast("Array", array) for array in inputs], record=record)
+    validate_module(path, model, inputs, record=record)
     return record.question()
 
 
@@ -38,11 +38,11 @@ def standard_module_reference(path: Path, inputs: Sequence[Images]) -> RegionQue
     floats = {
         value.name for value in known if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     } - {tensor.name for tensor in proto.graph.initializer}
-    regions = find_regions(proto, floats)
-    parts = [extract(proto, region, floats) for region in regions]
+    int8 = int8_nodes(proto, read_metadata(proto, path).int8)
+    regions = find_regions(proto, floats, (), int8)
+    parts = [extract(proto, region, floats, int8) for region in regions]
     outputs = [name for region in regions for name in region.outputs]
-    tolerances = {n: REGION_TOLERANCE for r in regions if not r.is_binary for n in r.outputs}
-    cut = Cut(regions, parts, layer_names(proto, outputs), tolerances)
+    cut = Cut(regions, parts, layer_names(proto, outputs))
     read = {name for part in parts for name in part.inputs}
     fed = [value.name for value in proto.graph.input]
     wanted = sorted({*read, *outputs}.difference(fed))
@@ -54,8 +54,7 @@ def standard_module_reference(path: Path, inputs: Sequence[Images]) -> RegionQue
     for begin in range(0, total, fixed or total):
         part = slice(begin, begin + (fixed or total))
         feeds = {
-            name: cast("Array", fill_batch(array[part], fixed))
-            for name, array in zip(fed, inputs, strict=True)
+            name: fill_batch(array[part], fixed) for name, array in zip(fed, inputs, strict=True)
         }
         values = dict(zip(wanted, run_session(session, wanted, feeds, str(path)), strict=True))
         batches.append(cut.batch({**values, **feeds}, len(inputs[0][part])))

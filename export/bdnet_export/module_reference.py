@@ -56,7 +56,7 @@ def compute(
     arguments: list[Any] = []
     for spec in program.graph_signature.input_specs:
         if spec.kind == InputKind.USER_INPUT:
-            arguments.append(torch.from_numpy(next(user_inputs)))
+            arguments.append(torch.tensor(next(user_inputs)))
         else:
             target = str(spec.target)
             state = program.state_dict
@@ -67,5 +67,7 @@ def compute(
     values = {}
     for name, origin in wanted.items():
         value = recorder.kept[origin.name]
-        values[name] = np.ascontiguousarray(value.permute(0, 2, 3, 1) if origin.nhwc else value)
+        in_file = value.permute(0, 2, 3, 1) if origin.nhwc else value
+        # Not ascontiguousarray, which makes a list of a single number.
+        values[name] = np.asarray(in_file.numpy(), order="C")
     return values

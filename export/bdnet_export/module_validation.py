@@ -10,33 +10,35 @@ turn a sign, so the whole file is compared with the whole module apart (module_w
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
-import onnx_ir as ir
 from torch import nn
 
 import bdnet_runtime
 from bdnet import InputError
+from bdnet.deployment import unwrapped
 from bdnet_export.against_trained import AgainstTrained
 from bdnet_export.dynamic_size import reads_any_size
+from bdnet_export.file_inputs import file_inputs
+from bdnet_export.int8_linear import int8_nodes
 from bdnet_export.layer_names import layer_names
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import file_digest, fixed_batch, fused_away, load_model
-from bdnet_export.module_graph import ModuleGraph, Origin, build_graph
+from bdnet_export.module_export import module_file
+from bdnet_export.module_graph import Origin, build_graph
 from bdnet_export.module_reference import compute, float_values
 from bdnet_export.module_whole import WholeModule, run_session
 from bdnet_export.region_record import Cut, RegionRecord
-from bdnet_export.regions import Part, Region, extract, find_regions
+from bdnet_export.regions import TOLERATED, Part, Region, extract, find_regions
 from bdnet_export.report import Check, LayerComparison, ValidationReport
 from bdnet_runtime.output_tally import OutputTally, relative_error
-from bdnet_runtime.verification import Array, differing, fill_batch
-
-REGION_TOLERANCE = 1e-5
-"""Of the largest value that a float region puts out for a batch."""
+from bdnet_runtime.verification import Array, Images, differing, fill_batch
 
 _BATCH = 4
 """Images at a time, where the file leaves the batch open: every layer's output is kept for them."""
@@ -45,8 +47,9 @@ _BATCH = 4
 def validate_module(
     path: Path,
     model: nn.Module,
-    inputs: Sequence[Array],
+    inputs: Sequence[Images],
     *,
+    labels: npt.NDArray[np.int64] | None = None,
     description: str = "the inputs given",
     layers: bool = False,
     against_trained: bool = False,
@@ -56,7 +59,8 @@ def validate_module(
     """Compares a file of `export` with the module it claims to be, region by region.
 
     Args:
-        inputs: one float32 array an input of the module, each [N, ...].
+        inputs: one array an input of the file: float32 [N, ...], or bytes uint8 [N, H, W, C].
+        labels: int64 [N], for the accuracy of a module with one output [N, classes].
         description: of the inputs, for the report.
         layers: puts the comparison of each layer's output into the report.
         against_trained: puts the signs that deployment flips into the report (`AgainstTrained`).
@@ -66,33 +70,50 @@ def validate_module(
     Raises:
         InputError: the file is not one of ours or not of this module, or the inputs do not fit.
     """
-    started = time.perf_counter()
+    started, model = time.perf_counter(), unwrapped(model)
     proto = load_model(path)
     metadata = read_metadata(proto, path)
     fixed = fixed_batch(proto)
-    _require_inputs(proto, path, inputs)
+    fed = file_inputs(proto, path)
+    fed.require(inputs)
     opset = next(entry.version for entry in proto.opset_import if not entry.domain)
-    shapes = [tuple(array.shape[1:]) for array in inputs]
+    # As the module reads them.
+    shapes = {
+        name: tuple(metadata.network_input(array[:1]).shape[1:])
+        for name, array in zip(fed.names, inputs, strict=True)
+    }
     fused = bool(metadata.network.get("fused"))
     traced = build_graph(
         model, shapes, batch=fixed, opset=opset, fuse=fused, dynamic_size=reads_any_size(proto)
     )
     report = ValidationReport(str(path), description, len(inputs[0]))
-    report.checks += _check_constants(proto, metadata, traced)
     _require_traced(proto, path, metadata.layers, traced.origins)
+    same = module_file(
+        traced,
+        proto.graph.name,
+        opset,
+        fallback=False,
+        of_bytes=fed.of_bytes,
+        preprocessing=metadata.preprocessing,
+        int8_classifier=bool(metadata.int8),
+    )
+    report.checks += _check_constants(proto, metadata, file_digest(same.proto))
     floats = float_values(traced.program)
-    origins = {n: origin for n, origin in traced.origins.items() if origin.name in floats}
-    regions = find_regions(proto, origins, metadata.layers)
-    parts = [extract(proto, region, origins) for region in regions]
+    origins = {
+        same.normalised.get(name, name): origin
+        for name, origin in traced.origins.items()
+        if origin.name in floats
+    }
+    int8 = int8_nodes(proto, metadata.int8)
+    regions = find_regions(proto, origins, metadata.layers, int8)
+    parts = [extract(proto, region, origins, int8) for region in regions]
     wanted = {n for part in parts for n in part.inputs} | {n for r in regions for n in r.outputs}
+    wanted -= set(fed.of_bytes)
     names = layer_names(proto, [name for region in regions for name in region.outputs])
-    tolerances = {n: REGION_TOLERANCE for r in regions if not r.is_binary for n in r.outputs}
     if record is not None:
-        borders = find_regions(proto, origins)
-        of_borders = [extract(proto, region, origins) for region in borders]
-        record.begin(
-            Cut(borders, of_borders, names, tolerances), Cut(regions, parts, names, tolerances)
-        )
+        borders = find_regions(proto, origins, (), int8)
+        of_borders = [extract(proto, region, origins, int8) for region in borders]
+        record.begin(Cut(borders, of_borders, names), Cut(regions, parts, names))
     ways = [_Way("with the library", True, path, regions, parts, names)]
     if proto.functions:
         ways.append(_Way("without the library", False, path, regions, parts, names))
@@ -106,18 +127,17 @@ def validate_module(
     batch, total = fixed or _BATCH, len(inputs[0])
     for begin in range(0, total, batch):
         count = len(inputs[0][begin : begin + batch])
-        filled = [
-            np.asarray(fill_batch(array[begin : begin + batch], fixed), np.float32)
-            for array in inputs
-        ]
-        values = compute(traced.program, filled, {name: origins[name] for name in wanted})
+        filled = [fill_batch(array[begin : begin + batch], fixed) for array in inputs]
+        floats_read = [metadata.network_input(array) for array in filled]
+        values = compute(traced.program, floats_read, {name: origins[name] for name in wanted})
+        feeds = dict(zip(fed.names, filled, strict=True))
         for way in ways:
-            way.compare(values, count)
+            way.compare({**feeds, **values}, count)
         if record is not None:
-            record.add(values, count)
+            record.add({**feeds, **values}, count)
         if trained is not None:
-            trained.compare(filled, count)
-        whole.compare(filled, count)
+            trained.compare(floats_read, count)
+        whole.compare(feeds, floats_read, count)
         if progress is not None:
             progress(begin + count, total)
     for way in ways:
@@ -127,6 +147,14 @@ def validate_module(
     if trained is not None:
         report.against_trained = trained.result()
     report.notes += whole.notes()
+    if metadata.int8:
+        report.classifier_agreement = whole.classifier_agreement()
+    if labels is not None:
+        report.accuracy_pytorch, report.accuracy_onnx = whole.accuracies(labels)
+        if report.accuracy_onnx is None:
+            report.notes.append(
+                "the labels were not used: accuracy is of a module with one output [N, classes]"
+            )
     report.seconds = time.perf_counter() - started
     return report
 
@@ -157,9 +185,10 @@ class _Way:
         self._layers: list[dict[str, Any]] = []
         self._compared = self._different = 0
         self._first: str | None = None
-        self._worst, self._worst_region = 0.0, ""
+        # By the kind of region: the largest error, and where.
+        self._worst: dict[str, tuple[float, str]] = {}
 
-    def compare(self, values: Mapping[str, Array], count: int) -> None:
+    def compare(self, values: Mapping[str, npt.NDArray[Any]], count: int) -> None:
         """Runs each region on PyTorch's values and compares what it puts out for ``count`` images.
 
         Args:
@@ -175,10 +204,9 @@ class _Way:
                         f"{name} has shape {list(result.shape)} in {self._path} and "
                         f"{list(values[name].shape)} in PyTorch; export the module again"
                     )
-                expected, found = values[name][:count], result[:count]
+                expected, found = (np.atleast_1d(y)[:count] for y in (values[name], result))
                 if is_first:
-                    tolerance = None if region.is_binary else REGION_TOLERANCE
-                    layer = OutputTally(self._names[name], tolerance)
+                    layer = OutputTally(self._names[name], region.tolerance)
                     layer.add(0, expected[:1], found[:1])
                     self._layers.append(layer.report())
                 if not region.is_binary:
@@ -195,57 +223,32 @@ class _Way:
 
     def _add_float(self, region: Region, expected: Array, got: Array) -> None:
         error = relative_error(expected, got)
-        if error > self._worst:
-            self._worst, self._worst_region = error, region.name
+        if error > self._worst.get(region.kind, (0.0, ""))[0]:
+            self._worst[region.kind] = error, region.name
 
     def conclude(self, report: ValidationReport, layers: bool) -> None:
         """The verdicts of this way."""
-        binary = sum(region.is_binary for region, _, _ in self._regions)
+        kinds: Counter[str] = Counter(region.kind for region, _, _ in self._regions)
         found = (
-            f"{self._different:,} of {self._compared:,} values of {binary} binary regions differ"
+            f"{self._different:,} of {self._compared:,} values of {kinds['exact']} binary regions "
+            "differ"
         )
         if self._first is not None:
             found += f", first in {self._first}"
         report.checks.append(Check(f"regions equal {self._label}", self._different == 0, found))
-        if floats := len(self._regions) - binary:
-            text = f"{floats} regions, largest error {self._worst:.1e} of the largest value"
-            text += f" (in {self._worst_region})" if self._worst_region else ""
-            within = self._worst <= REGION_TOLERANCE
-            text += f", tolerance {REGION_TOLERANCE:.0e}"
-            report.checks.append(Check(f"float regions {self._label}", within, text))
+        for kind, name, unit, tolerance in TOLERATED:
+            if not kinds[kind]:
+                continue
+            worst, where = self._worst.get(kind, (0.0, ""))
+            text = f"{kinds[kind]} {unit}, largest error {worst:.1e} of the largest value"
+            text += f" (in {where})" if where else ""
+            text += f", tolerance {tolerance:.0e}"
+            report.checks.append(Check(f"{name} {self._label}", worst <= tolerance, text))
         report.values_compared += self._compared
         report.values_different += self._different
         report.first_difference = report.first_difference or self._first
         if layers:
             report.layers.append(LayerComparison(self._label, self._layers))
-
-
-def _require_inputs(proto: onnx.ModelProto, path: Path, inputs: Sequence[Array]) -> None:
-    # A name stands for a size that the file leaves open.
-    shapes = [
-        [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]]
-        for value in proto.graph.input
-    ]
-    given = [list(array.shape[1:]) for array in inputs]
-    fits = len(given) == len(shapes) and all(
-        len(sizes) == len(shape)
-        and all(
-            isinstance(want, str) or want == size for want, size in zip(shape, sizes, strict=True)
-        )
-        for shape, sizes in zip(shapes, given, strict=True)
-    )
-    if not fits:
-        names = ", ".join(
-            f"{value.name} [N, {', '.join(map(str, shape))}]"
-            for value, shape in zip(proto.graph.input, shapes, strict=True)
-        )
-        raise InputError(
-            f"{path} reads {names}; the shapes given are {[list(a.shape) for a in inputs]}"
-        )
-    if any(array.dtype != np.float32 for array in inputs):
-        raise InputError("the inputs are not all float32; convert them")
-    if len({len(array) for array in inputs}) > 1 or not len(inputs[0]):
-        raise InputError("the inputs have different batches, or none; give as many of each")
 
 
 def _require_traced(
@@ -262,11 +265,11 @@ def _require_traced(
 
 
 def _check_constants(
-    proto: onnx.ModelProto, metadata: ModelMetadata, traced: ModuleGraph
+    proto: onnx.ModelProto, metadata: ModelMetadata, in_module: str
 ) -> list[Check]:
     found, expected = file_digest(proto), metadata.constants_sha256
-    in_module = file_digest(ir.serde.serialize_model(traced.model))
     unchanged, same = found == expected, found == in_module
+    form = "the deployment form" + (" with its classifier in int8" if metadata.int8 else "")
     return [
         Check(
             "file unchanged since export",
@@ -279,10 +282,9 @@ def _check_constants(
             same,
             f"digest {found[:12]} in the file"
             + (
-                " and in the deployment form"
+                f" and in {form}"
                 if same
-                else f", {in_module[:12]} in the deployment form: another checkpoint, or a "
-                "changed file"
+                else f", {in_module[:12]} in {form}: another checkpoint, or a changed file"
             ),
         ),
     ]

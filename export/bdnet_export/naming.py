@@ -7,10 +7,14 @@ torch.onnx numbers values (``add_37``); a reader, a profile and a validation rep
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 import onnx_ir as ir
+import torch
+from torch.export.graph_signature import OutputKind, TensorArgument
+from torch.utils import _pytree as pytree
 
 from bdnet_export import layout
 
@@ -34,7 +38,7 @@ def name_by_module(graph: ir.Graph, layers: Sequence[str]) -> None:
     for node in graph:
         for scope in _scopes(node):
             last[scope] = node
-    outputs = {value.name for value in graph.outputs}
+    outputs = {id(value) for value in graph.outputs}  # a name may be another value's yet
     seen: Counter[str] = Counter()
     for node in graph:
         scopes = _scopes(node)
@@ -42,15 +46,58 @@ def name_by_module(graph: ir.Graph, layers: Sequence[str]) -> None:
         seen[name] += 1
         node.name = name if seen[name] == 1 else f"{name}.{seen[name]}"
         for index, value in enumerate(node.outputs):
-            if value.name not in outputs:
+            if id(value) not in outputs:
                 value.name = node.name if index == 0 else f"{node.name}#{index}"
     for layer in layers:
         end = last.get(layer)
         if end is None:  # a module that the network holds and does not call
             continue
         result = end.inputs[0] if layout.is_transpose(end, layout.TO_FIRST) else end.outputs[0]
-        if result is not None and result.name not in outputs:
+        if result is not None and id(result) not in outputs:
             result.name = layer
+
+
+def name_outputs(graph: ir.Graph, program: torch.export.ExportedProgram, taken: set[str]) -> None:
+    """Calls the outputs what the module's own forward calls them.
+
+    The keys of a dictionary and the fields of a named tuple, one inside another with a dot between
+    them; otherwise ``output``. Behind a name that is used already stand numbers: ``output_1``. An
+    output that is an input too, or another output, gets a node of its own.
+
+    Args:
+        program: what the graph was made of.
+        taken: names of values, and such that values will get.
+    """
+    names = _returned_names(program)
+    used = set(taken)
+    for index, (value, wanted) in enumerate(zip(graph.outputs, names, strict=True)):
+        name, number = wanted, 0
+        while name in used:
+            number += 1
+            name = f"{wanted}_{number}"
+        used.add(name)
+        if value.is_graph_input() or value in list(graph.outputs)[:index]:
+            copied = ir.node("Identity", [value])
+            copied.outputs[0].type, copied.outputs[0].shape = value.type, value.shape
+            copied.outputs[0].metadata_props.update(value.metadata_props)
+            graph.append(copied)
+            graph.outputs[index] = value = copied.outputs[0]
+        value.name = name
+
+
+def _returned_names(program: torch.export.ExportedProgram) -> list[str]:
+    """Of every tensor that a traced module returns; not of a None."""
+    spec = program.call_spec.out_spec
+    assert spec is not None, "torch.export keeps it"
+    paths, _ = pytree.tree_flatten_with_path(pytree.tree_unflatten(range(spec.num_leaves), spec))
+    returned = [o for o in program.graph_signature.output_specs if o.kind == OutputKind.USER_OUTPUT]
+    names = []
+    for (path, _), output in zip(paths, returned, strict=True):
+        if isinstance(output.arg, TensorArgument):
+            keys = [getattr(key, "key", getattr(key, "name", None)) for key in path]
+            name = ".".join(str(key) for key in keys if key is not None)
+            names.append(re.sub(r"[^\w.-]", "_", name) or "output")
+    return names
 
 
 def is_module_output(name: str | None) -> bool:

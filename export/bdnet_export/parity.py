@@ -14,10 +14,11 @@ from torch import nn
 import bdnet
 import bdnet_runtime
 from bdnet import BDNet, InputError, is_network
+from bdnet.deployment import unwrapped
 from bdnet_devices import Device
 from bdnet_devices.device import Progress
 from bdnet_export.comparison import layer_outputs
-from bdnet_export.file_input import file_input
+from bdnet_export.file_inputs import input_of
 from bdnet_export.metadata import ModelMetadata, read_metadata
 from bdnet_export.model_file import fixed_batch, load_model, with_outputs
 from bdnet_export.module_parity import module_reference, standard_module_reference
@@ -133,11 +134,12 @@ def bench_reference(
     """
     proto = load_model(path)
     metadata = read_metadata(proto, path)
-    images = file_input(proto, path).random(IMAGES, size).images
+    noise = input_of(proto, path).random(IMAGES, size)
+    images, inputs = noise.images, [noise.images, *noise.more]
     if model is not None:
-        source = "PyTorch on the workstation"
+        source, model = "PyTorch on the workstation", unwrapped(model)
         if metadata.is_module or not is_network(model):
-            return module_reference(path, model, [images]), source
+            return module_reference(path, model, inputs), source
         return pytorch_reference(model, metadata, images, [metadata.features]), source
     if not proto.functions:
         raise InputError(
@@ -146,5 +148,5 @@ def bench_reference(
         )
     source = "the standard operators on the workstation"
     if metadata.is_module:
-        return standard_module_reference(path, [images]), source
+        return standard_module_reference(path, inputs), source
     return standard_reference(path, images), source

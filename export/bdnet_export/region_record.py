@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,13 +30,11 @@ class Cut:
     Args:
         parts: one a region.
         names: what to call each value that a region puts out.
-        tolerances: of those that float regions put out.
     """
 
     regions: Sequence[Region]
     parts: Sequence[Part]
     names: Mapping[str, str]
-    tolerances: Mapping[str, float]
 
     def batch(self, values: Mapping[str, npt.NDArray[Any]], count: int) -> RegionBatch:
         """Of ``values`` by their names in the file, what goes in and comes out."""
@@ -53,7 +52,7 @@ class Cut:
 
     def question(self, batches: Sequence[RegionBatch]) -> RegionQuestion:
         """What is to be computed on these batches."""
-        tolerances = {self.names[name]: self.tolerances.get(name) for name in self.outputs}
+        tolerances = {self.names[n]: r.tolerance for r in self.regions for n in r.outputs}
         model = cut_file(self.parts, {name: self.names[name] for name in self.outputs})
         return RegionQuestion(model, RegionReference(tolerances, batches))
 
@@ -75,11 +74,10 @@ class RegionRecord:
         """
         self._cuts = borders, layers
 
-    def regions(self) -> tuple[int, int]:
-        """How many binary regions there are, and how many float ones."""
+    def kinds(self) -> Counter[str]:
+        """How many regions there are of each kind."""
         assert self._cuts is not None
-        binary = sum(region.is_binary for region in self._cuts[0].regions)
-        return binary, len(self._cuts[0].regions) - binary
+        return Counter(region.kind for region in self._cuts[0].regions)
 
     def add(self, values: Mapping[str, npt.NDArray[Any]], count: int) -> None:
         """A batch of which ``count`` images count; ``values`` by their names in the file."""

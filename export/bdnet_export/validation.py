@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnx
@@ -23,6 +22,7 @@ from torch import nn
 
 import bdnet
 from bdnet import BDNet, DeployedNet, InputError, is_network
+from bdnet.deployment import unwrapped
 from bdnet_devices import Device
 from bdnet_export.against_trained import BATCH, AgainstTrained
 from bdnet_export.bodies import foreign_bodies
@@ -45,7 +45,7 @@ from bdnet_export.module_validation import validate_module
 from bdnet_export.parity import pytorch_reference
 from bdnet_export.region_record import RegionQuestion, RegionRecord
 from bdnet_export.report import Check, LayerComparison, ValidationReport
-from bdnet_runtime.verification import Array, Images, Reference, Tally, fill_batch
+from bdnet_runtime.verification import Images, Reference, Tally, fill_batch
 
 _BATCH = 16
 """Images compared at a time, where the file leaves the batch open."""
@@ -79,13 +79,14 @@ def validate(
         InputError: the file is not one of ours or cannot be run, or the images do not fit.
     """
     started = time.perf_counter()
-    path = Path(onnx_path)
+    path, model = Path(onnx_path), unwrapped(model)
     if not is_network(model):
         record = RegionRecord() if devices else None
         report = validate_module(
             path,
             model,
-            [cast("Array", image_set.images)],  # bytes are refused there
+            [image_set.images, *image_set.more],
+            labels=image_set.labels,
             description=image_set.description,
             layers=layers,
             against_trained=against_trained,
@@ -164,10 +165,10 @@ def device_references(
     layers: bool = False,
 ) -> list[Reference | RegionQuestion]:
     """What `validate` sends to each device for its arguments, where nothing differs there."""
-    path = Path(onnx_path)
+    path, model = Path(onnx_path), unwrapped(model)
     if not is_network(model):
         record = RegionRecord()
-        validate_module(path, model, [cast("Array", image_set.images)], record=record)
+        validate_module(path, model, [image_set.images, *image_set.more], record=record)
         return [record.question(), *([record.layer_question()] if layers else [])]
     proto = load_model(path)
     metadata = read_metadata(proto, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -10,7 +12,11 @@ import onnx_ir as ir
 import bdnet
 from bdnet import InputError
 from bdnet_export.bodies import operator_bodies
+from bdnet_export.export_result import ExportResult
+from bdnet_export.input_shapes import InputShape
+from bdnet_export.metadata import ModelMetadata
 from bdnet_export.opset import DOMAIN, VERSION
+from bdnet_export.per_image import nodes
 
 _IR_VERSION = 10
 """What ONNX Runtime 1.21, the oldest we support, reads."""
@@ -51,12 +57,44 @@ def strip(model: ir.Model) -> None:
         value.doc_string = None
 
 
-def write_model(proto: onnx.ModelProto, path: Path) -> int:
-    """Writes the file, which appears under its name only when it is complete. Returns its bytes.
+def finish(
+    proto: onnx.ModelProto,
+    metadata: ModelMetadata,
+    path: Path,
+    *,
+    inputs: Mapping[str, InputShape],
+    fused: int,
+    started: float,
+) -> ExportResult:
+    """Notes the metadata in the model, checks it and writes it.
+
+    Args:
+        inputs: the shape that each was traced with.
+        fused: how many fused nodes it has.
+        started: when the export began, by `time.perf_counter`.
 
     Raises:
         InputError: the path cannot be written.
     """
+    onnx.helper.set_model_props(proto, metadata.to_properties())
+    onnx.checker.check_model(proto, full_check=True)
+    size = _write(proto, path)
+    return ExportResult(
+        path=path,
+        bytes=size,
+        seconds=time.perf_counter() - started,
+        nodes=sum(1 for _ in nodes(proto)),
+        custom_nodes=sum(node.domain == DOMAIN for node in nodes(proto)),
+        fused_nodes=fused,
+        fallback=bool(proto.functions),
+        opset=next(entry.version for entry in proto.opset_import if not entry.domain),
+        inputs=dict(inputs),
+        outputs=tuple(value.name for value in proto.graph.output),
+    )
+
+
+def _write(proto: onnx.ModelProto, path: Path) -> int:
+    """Writes the file, which appears under its name only when it is complete. Returns its bytes."""
     content = proto.SerializeToString(deterministic=True)
     part = path.with_name(path.name + ".part")
     try:

@@ -6,7 +6,8 @@ Meant to be a fresh process, so that load time, first run and memory are what an
 would see. Writes JSON lines to standard output: ``{"event": "progress", "stage": ...,
 "fraction": ...}`` and, last, ``{"event": "result", "schema": 2, ...}`` with:
 
-- ``model``: path, bytes, sha256; ``input``: name, shape, dtype, fill; ``started``: UTC
+- ``model``: path, bytes, sha256; ``started``: UTC
+- ``inputs``: of each name, shape, dtype, fill; ``input``: the first of them
 - ``batch``: images a run
 - ``threads``; ``use_library``; ``isa`` of the library's kernels, null without the library
 - ``load_ms``: creating the session; ``first_run_ms``; ``warmup_runs``
@@ -169,18 +170,23 @@ def benchmark(
     samples_ms = [sample for samples in each_turn for sample in samples]
     peak = peak_bytes()
 
-    fed = loaded.fed
-    images = fed.shape[0] if fed.shape else 1
+    inputs = [
+        {
+            "name": fed.name,
+            "shape": list(fed.shape),
+            "dtype": fed.dtype,
+            "fill": f"{fed.fill}, seed {seed}",
+        }
+        for seed, fed in enumerate(loaded.fed, SEED)
+    ]
+    first = loaded.fed[0].shape
+    images = first[0] if first else 1
     return {
         "event": "result",
         "schema": SCHEMA,
         "model": _describe_file(model),
-        "input": {
-            "name": fed.name,
-            "shape": list(fed.shape),
-            "dtype": fed.dtype,
-            "fill": f"{fed.fill}, seed {SEED}",
-        },
+        "input": inputs[0],
+        "inputs": inputs,
         "batch": images,
         "started": started,
         "threads": options.threads,

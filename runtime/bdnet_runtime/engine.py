@@ -9,23 +9,23 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from bdnet_runtime.model_input import ModelInput, Size, model_input
+from bdnet_runtime.model_input import ModelInput, Size, model_inputs
 from bdnet_runtime.session import create_session
 
-SEED = 0  # of the values that a model is fed
+SEED = 0  # of the values of a model's first input; of the next one 1, and so on
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model with its input: random values of a fixed seed.
+    """A model with its inputs: random values of fixed seeds.
 
     Args:
-        fed: the input.
+        fed: the inputs.
         run: runs it once. A model that cannot be run raises an exception of its engine's.
         end_profile: the path of the profile that was asked for.
     """
 
-    fed: ModelInput
+    fed: list[ModelInput]
     run: Callable[[], object]
     end_profile: Callable[[], str] | None = None
 
@@ -53,8 +53,9 @@ def onnx_runtime(use_library: bool, profile_prefix: str | None = None) -> Engine
 
     def load(path: Path, threads: int, batch: int | None, size: Size | None) -> LoadedModel:
         session = create_session(path, threads, use_library, profile_prefix=profile_prefix)
-        fed = model_input(session, batch, size)
-        run = partial(session.run, None, {fed.name: fed.random(SEED)})
+        fed = model_inputs(session, batch, size)
+        feeds = {one.name: one.random(SEED + number) for number, one in enumerate(fed)}
+        run = partial(session.run, None, feeds)
         return LoadedModel(fed, run, None if profile_prefix is None else session.end_profiling)
 
     return Engine("onnxruntime", ort.__version__, load, use_library)

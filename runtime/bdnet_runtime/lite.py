@@ -82,4 +82,4 @@ def _load(
         raise InputError(f"the model cannot be run: {reason(error)}") from error
     # An input is never written to by a run, so it is set once.
     loaded.set_tensor(value["index"], fed.random(SEED))
-    return LoadedModel(fed, loaded.invoke)
+    return LoadedModel([fed], loaded.invoke)

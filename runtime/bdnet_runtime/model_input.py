@@ -1,4 +1,4 @@
-"""The one input of a model, and something to feed it."""
+"""The inputs of a model, and something to feed them."""
 
 from __future__ import annotations
 
@@ -48,29 +48,39 @@ class ModelInput:
         return generator.standard_normal(self.shape, dtype=np.float32)
 
 
-def model_input(
+def model_inputs(
     session: ort.InferenceSession, batch: int | None = None, size: Size | None = None
-) -> ModelInput:
-    """The input of a model of images: one tensor of float32 or uint8, batch and size maybe dynamic.
+) -> list[ModelInput]:
+    """The inputs of a model, of float32 or uint8, their batch and size maybe dynamic.
 
     Args:
         batch: images a run; without it what the file fixes, otherwise 1.
         size: height and width of the images, for what the file leaves open.
 
     Raises:
-        InputError: the model has another number of inputs, or type, or `fit_input` fails.
+        InputError: the model has no inputs, one of another type, or `fit_input` fails.
     """
     inputs = session.get_inputs()
-    if len(inputs) != 1:
-        names = ", ".join(repr(value.name) for value in inputs) or "none"
-        raise InputError(f"the model has {len(inputs)} inputs ({names}); expected one")
-    (value,) = inputs
-    if value.type not in _TYPES:
-        raise InputError(
-            f"the input {value.name!r} is a {value.type}; expected a {' or a '.join(_TYPES)}"
-        )
+    if not inputs:
+        raise InputError("the model has no inputs; expected at least one")
+    for value in inputs:
+        if value.type not in _TYPES:
+            raise InputError(
+                f"the input {value.name!r} is a {value.type}; expected a {' or a '.join(_TYPES)}"
+            )
     # ONNX Runtime gives a dynamic dimension as its name, or None where it has no name.
-    return fit_input(value.name, value.shape, batch, size, as_bytes=value.type == _TYPES[1])
+    several = len(inputs) > 1
+    return [
+        fit_input(
+            value.name,
+            value.shape,
+            batch,
+            # Beside an open image there may be inputs that have no size.
+            None if several and all(isinstance(n, int) for n in value.shape[1:]) else size,
+            as_bytes=value.type == _TYPES[1],
+        )
+        for value in inputs
+    ]
 
 
 def fit_input(

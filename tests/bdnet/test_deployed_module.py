@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import threading
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.nn.utils.parametrize import is_parametrized
 
 import bdnet
 from bdnet import InputError
 from bdnet.deployment import DeployedUnit
-from bdnet.layers import BinaryConv2d, RPReLU, Shortcut
+from bdnet.layers import BinaryConv2d, RPReLU, Shortcut, TernaryConv2d
 from bdnet.units import Head, SignUnit, Stem
 
 
@@ -87,3 +92,49 @@ def test_a_network_with_a_head_of_its_own_is_no_plain_one() -> None:
     stem, body = Stem(3, 4), nn.Sequential(_unit())
     assert bdnet.is_network(bdnet.BDNet(stem, body, Head(4, 2)))
     assert not bdnet.is_network(bdnet.BDNet(stem, body, _OwnHead(4, 2)))
+
+
+class Computed(nn.Module):
+    """Layers of ours whose weights are computed from others, and what a forward left behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normed = weight_norm(BinaryConv2d(6, 6, 1))
+        self.unit = SignUnit(spectral_norm(BinaryConv2d(6, 6, 3, 1, 1)))
+        self.pruned = TernaryConv2d(6, 4, 1)
+        prune.l1_unstructured(self.pruned, "weight", 0.5)
+        self.last: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.pruned(self.unit(self.normed(x)))
+        return self.last
+
+
+WRAPPED = ["plain", "data parallel", "compiled"]
+
+
+@pytest.mark.parametrize("wrap", [nn.Module.eval, nn.DataParallel, torch.compile], ids=WRAPPED)
+def test_computed_weights_and_wrappers_are_taken_as_they_are(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
+    torch.manual_seed(0)
+    model = Computed()
+    x = torch.randn(2, 6, 5, 5)
+    model(x).sum().backward()
+    model.eval()
+    with torch.no_grad():
+        expected = model(x)
+    model.last = model(x)  # of a graph of gradients, which cannot be copied
+    deployed = bdnet.deploy_module(wrap(model))
+    torch.testing.assert_close(deployed(x), expected)
+    # The trained module is left as it is.
+    assert is_parametrized(model.normed)
+    assert prune.is_pruned(model.pruned)
+    assert torch.equal(model(x), expected)
+
+
+def test_what_cannot_be_copied_is_told() -> None:
+    model = nn.Sequential(_unit())
+    model.lock = threading.Lock()
+    with pytest.raises(InputError, match=r"the network \(Sequential\) cannot be copied"):
+        bdnet.deploy_module(model)

@@ -171,7 +171,7 @@ def test_what_has_nothing_to_quantise_is_told(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(1, 4, 3), BinaryConv2d(4, 4, 3)).eval()
     for network, shape, says in (
         (tiny_network(), TINY_SHAPE, "no Linear layer of at least 1,024 weights"),
-        (module, (1, 8, 8), "Sequential is no plain bdnet.BDNet, and --classifier int8 is for one"),
+        (module, (1, 8, 8), "no Linear layer of at least 1,024 weights"),
     ):
         with pytest.raises(InputError, match=says):
             bdnet_export.export(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,10 +202,10 @@ def test_inputs_that_do_not_fit_are_told(tmp_path: Path) -> None:
     path, model = tmp_path / "labels.onnx", Labels().eval()
     bdnet_export.export(model, path, input_shape=(3, 6, 7))
     for inputs, told in (
-        (noise([(3, 8, 8)]), r"reads x \[N, 3, 6, 7\]"),
-        (noise([(3, 6, 7), (2, 5, 3)]), r"reads x \[N, 3, 6, 7\]"),
-        ([np.zeros((2, 3, 6, 7))], "not all float32"),
-        (noise([(3, 6, 7)], 0), "different batches, or none"),
+        (noise([(3, 8, 8)]), r"reads x float32 \[N, 3, 6, 7\]; given: float32 \[3, 3, 8, 8\]"),
+        (noise([(3, 6, 7), (2, 5, 3)]), r"reads x float32 \[N, 3, 6, 7\]"),
+        ([np.zeros((2, 3, 6, 7))], r"given: float64 \[2, 3, 6, 7\]"),
+        (noise([(3, 6, 7)], 0), "different batches, or of none"),
     ):
         with pytest.raises(InputError, match=told):
             bdnet_export.validate_module(path, model, inputs)
@@ -250,6 +251,73 @@ class Fixed(nn.Module):
         return x.reshape(2, 144)
 
 
+class Loops(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([image * 2 for image in x])
+
+
+class Draws(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+class OwnBatch(nn.BatchNorm2d):
+    """Always in training mode."""
+
+    def train(self, mode: bool = True) -> OwnBatch:
+        return super().train(True)
+
+
+class Returns(nn.Module):
+    """Puts ``more`` beside its output, or nothing else."""
+
+    def __init__(self, *more: object) -> None:
+        super().__init__()
+        self.unit = SignUnit(BinaryConv2d(4, 4, 1))
+        self.more = more
+
+    def forward(self, x: Tensor) -> object:
+        y = self.unit(x)
+        return (y, *self.more) if self.more else None
+
+
+class Named(nn.Module):
+    """Its submodule has a name that torch.export needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = SignUnit(BinaryConv2d(4, 4, 1))
+        self.code = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.code(self.unit(x))  # type: ignore[no-any-return]
+
+
+def patched() -> nn.Module:
+    conv = BinaryConv2d(4, 4, 1)
+    conv.forward = lambda x: x  # type: ignore[method-assign]
+    return Part(conv)
+
+
+def hooked() -> nn.Module:
+    unit = SignUnit(BinaryConv2d(4, 4, 1))
+    unit.conv.register_forward_hook(lambda module, inputs, output: output * 2)
+    return Part(unit)
+
+
+def quantised() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        linear = torch.ao.nn.quantized.dynamic.Linear(6, 5)
+    return Part(nn.Sequential(nn.ReLU(), linear))
+
+
+def scripted() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Part(torch.jit.script(nn.Conv2d(4, 4, 1)))
+
+
 class OtherConv(BinaryConv2d):
     """Computes something else than what a binary convolution does."""
 
@@ -258,13 +326,14 @@ class OtherConv(BinaryConv2d):
 
 
 NOT_EXPORTABLE: list[tuple[str, Callable[[], nn.Module], list[str]]] = [
-    ("value of a tensor", lambda: Part(Looks()), ["then", "traced"]),
+    ("value of a tensor", lambda: Part(Looks()), ["module then", "torch.where"]),
     ("no operator either", lambda: Part(Bessel()), ["then", "bessel", "ONNX"]),
     ("no operator", lambda: Part(Unknown()), ["then", "linalg", "ONNX"]),
-    ("raises", lambda: Part(Raises()), ["then", "this part is for training only"]),
-    ("one batch size", lambda: Part(Fixed()), ["batch", "--batch"]),
+    ("raises", lambda: Part(Raises()), ["module then", "[2, 4, 6, 6]", "for training only"]),
+    ("one batch size", lambda: Part(Fixed()), ["module then", "batch", "--batch"]),
+    ("a loop over the batch", lambda: Part(Loops()), ["(Part)", "a loop", "--batch"]),
     ("a subclass", lambda: Part(OtherConv(4, 4, 1)), ["then", "OtherConv", "subclass"]),
-    ("wrong channels", lambda: Part(nn.Conv2d(5, 4, 1)), ["then", "channels"]),
+    ("wrong channels", lambda: Part(nn.Conv2d(5, 4, 1)), ["then fails", "channels", "shape"]),
     ("nothing of ours", lambda: nn.Conv2d(4, 4, 1), ["Conv2d", "no layer of bdnet"]),
     (
         "no statistics",
@@ -276,6 +345,18 @@ NOT_EXPORTABLE: list[tuple[str, Callable[[], nn.Module], list[str]]] = [
         lambda: Part(SignUnit(BinaryConv2d(4, 4, 3))),
         ["then", "residual"],
     ),
+    ("random", lambda: Part(Draws()), ["module then", "draws random numbers", "self.training"]),
+    ("statistics of the batch", lambda: Part(OwnBatch(4)), ["module then", "running statistics"]),
+    ("a number beside tensors", lambda: Returns(3), ["(Returns)", "a int", "return tensors"]),
+    ("no output", Returns, ["(Returns)", "returns no tensor"]),
+    ("a name of torch's", Named, ["(Named)", "'code'", "call it something else"]),
+    ("another forward", patched, ["then (BinaryConv2d)", "another forward", "around the layer"]),
+    ("a hook", hooked, ["then.conv (BinaryConv2d)", "forward hook", "remove it"]),
+    ("quantised", quantised, ["then.1 (Linear)", "quantised", "--classifier int8"]),
+    ("scripted", scripted, ["then", "TorchScript", "export the module"]),
+    ("lazy", lambda: Part(nn.LazyConv2d(4, 1)), ["then (LazyConv2d)", "run one batch"]),
+    ("double", lambda: Part(nn.Conv2d(4, 4, 1).double()), ["then.weight", "float64", "float()"]),
+    ("half", lambda: Part(nn.Identity()).half(), ["unit.conv.weight", "float16", "float()"]),
 ]
 
 

@@ -6,13 +6,13 @@ Usage: python -m benchmarks.peers.bdnet.serve THREADS MODEL.onnx
 import sys
 
 import bdnet_runtime
-from bdnet_runtime.model_input import model_input
+from bdnet_runtime.model_input import model_inputs
 from benchmarks.peers.contestant import image, serve
 
 
 def main(threads: int, model: str) -> None:
     session = bdnet_runtime.create_session(model, threads=threads)
-    taken = model_input(session)
+    (taken,) = model_inputs(session)
     feed = {taken.name: image()}
     if taken.shape != feed[taken.name].shape:
         sys.exit(

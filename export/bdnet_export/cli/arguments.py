@@ -4,9 +4,12 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bdnet_export.input_shapes import GivenShapes
 
 STANDARD_OUTPUT = "-"
 MAX_LENGTH = 65536  # of a batch and of each side of an image: what is longer is a slip
@@ -17,19 +20,33 @@ def typed_command() -> list[str]:
     return ["bdnet-export", *sys.argv[1:]]
 
 
-def parse_shape(text: str) -> tuple[int, int, int]:
-    """'3,224,224' -> (3, 224, 224), channels first."""
+def parse_shapes(texts: list[str]) -> "GivenShapes":
+    """['3,224,224'] -> (3, 224, 224); of several inputs, each in turn, or each by its name."""
+    named = [text.rpartition("=") for text in texts]
+    shapes = [_parse_shape(lengths) for _, _, lengths in named]
+    names = [name.strip() for name, _, _ in named if name]
+    if not names:
+        return shapes[0] if len(shapes) == 1 else shapes
+    if len(set(names)) < len(shapes):
+        raise typer.BadParameter(
+            "some inputs have no name, or the same; give NAME=C,H,W for each, or none a name",
+            param_hint="'--input-shape'",
+        )
+    return dict(zip(names, shapes, strict=True))
+
+
+def _parse_shape(text: str) -> tuple[int, ...]:
     try:
-        channels, height, width = (int(part) for part in text.split(","))
+        lengths = tuple(int(part) for part in text.split(","))
     except ValueError:
-        channels = height = width = 0
-    if not all(1 <= length <= MAX_LENGTH for length in (channels, height, width)):
+        lengths = ()
+    if not lengths or not all(1 <= length <= MAX_LENGTH for length in lengths):
         raise typer.BadParameter(
             f"{text!r} is not a shape; expected C,H,W, for example 3,224,224, "
             f"each at most {MAX_LENGTH}",
             param_hint="'--input-shape'",
         )
-    return channels, height, width
+    return lengths
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -108,7 +108,7 @@ def _show(out: Output, result: dict[str, Any], measured_file: str, mark: str) ->
     if host["emulated"]:
         times = {"times": EMULATED}
     rows = {
-        "input": f"{result['input']['shape']} {result['input']['dtype']}, noise",
+        "input": ", ".join(f"{i['shape']} {i['dtype']}" for i in result["inputs"]) + ", noise",
         "run by": f"{runner(result)}, {engine(result)}",
         "threads": str(result["threads"]),
         "processor": _processor(host),

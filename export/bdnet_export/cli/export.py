@@ -13,7 +13,7 @@ from bdnet_export.cli.arguments import (
     parse_batch,
     parse_input,
     parse_per_channel,
-    parse_shape,
+    parse_shapes,
 )
 from bdnet_export.cli.output import Output, megabytes
 
@@ -22,10 +22,11 @@ def export(
     source: SourceArgument,
     output: OutputOption,
     input_shape: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="C,H,W",
-            help="Channels, height and width of an image. Needed where SOURCE does not say it.",
+            metavar="[NAME=]C,H,W",
+            help="Channels, height and width of an image. Needed where SOURCE does not say it. Of "
+            "a module with several inputs once for each, in the order of its forward or by name.",
             show_default=False,
         ),
     ] = None,
@@ -93,8 +94,10 @@ def export(
     - image bytes as input: `bdnet-export export fashion-mnist -o bytes.onnx --input uint8`
     - a third of the bytes: `bdnet-export export m.safetensors -o small.onnx --classifier int8`
     - your own function: `bdnet-export export mine.models:build -o mine.onnx --input-shape 3,64,64`
+    - with two inputs: `bdnet-export export mine:build -o m.onnx --input-shape image=3,64,64
+      --input-shape depth=1,64,64`
     """
-    given_shape = None if input_shape is None else parse_shape(input_shape)
+    given_shape = parse_shapes(input_shape) if input_shape else None
     fixed_batch = parse_batch(batch)
     as_bytes = parse_input(input_type)
     if classifier not in ("float32", "int8"):
@@ -155,7 +158,7 @@ def export(
         {
             "schema": 1,
             "source": source,
-            "input_shape": shape,
+            "input_shape": next(iter(result.inputs.values())),
             "batch": fixed_batch or "dynamic",
             "dynamic_size": dynamic_size,
             "input": input_type,

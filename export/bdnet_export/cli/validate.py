@@ -28,6 +28,7 @@ from bdnet_export.cli.side_by_side import show_plans, side_by_side
 if TYPE_CHECKING:
     from bdnet_export import Source, ValidationReport
     from bdnet_export.file_input import FileInput
+    from bdnet_export.file_inputs import FileInputs
     from bdnet_export.metadata import ModelMetadata
 
 RANDOM_IMAGES = 32
@@ -41,7 +42,7 @@ def validate(
         typer.Option(
             metavar="FILE|FOLDER",
             help="Images to compare on: a folder, an image, or an .npz with 'images' and, for "
-            "accuracy, 'labels'.",
+            "accuracy, 'labels'. For several inputs an .npz with an array for each, by its name.",
             show_default=False,
         ),
     ] = None,
@@ -121,7 +122,7 @@ def validate(
         from bdnet_devices import open_device
         from bdnet_devices.errors import DeviceError
         from bdnet_devices.remote import require_devices
-        from bdnet_export.file_input import file_input
+        from bdnet_export.file_inputs import input_of
         from bdnet_export.metadata import read_metadata
         from bdnet_export.model_file import load_model
         from bdnet_export.parity import plan_verification
@@ -133,7 +134,7 @@ def validate(
         progress(f"reading {source}")
         network = bdnet_export.load_source(source)
         proto = load_model(onnx_file)
-        read = file_input(proto, onnx_file)
+        read = input_of(proto, onnx_file)
         metadata = read_metadata(proto, onnx_file)
         note = None
         if images is None and random is None:
@@ -196,13 +197,14 @@ def _of_device(progress: StageProgress, name: str, stage: str, fraction: float |
 
 
 def _held_out_images(
-    network: "Source", read: "FileInput", size: tuple[int, int] | None
+    network: "Source", read: "FileInput | FileInputs", size: tuple[int, int] | None
 ) -> tuple[Path | None, str | None]:
     """The images that come with a shipped model; where they do not fit the file, a note of it."""
     from bdnet import zoo
+    from bdnet_export.file_input import FileInput
 
     images = zoo.held_out_images(network.name) if network.name in zoo.names() else None
-    if images is None or (read.any_size and size is None):
+    if images is None or (read.any_size and size is None) or not isinstance(read, FileInput):
         return images, None
     shape = read.image_shape(size)
     if shape == network.input_shape:
