@@ -29,8 +29,9 @@ class ModelMetadata:
         network: {"model": class, "config": arguments}.
         constants_sha256: digest of the deployment form's constants (`DeployedNet.digest`).
         layers: paths of the modules of the binary body, stem first; the value of the same name is
-            that module's output. A unit inside a fused block has none and is left out. The last
-            one's are the features.
+            that module's output. A unit inside a fused block has none and is left out, and so is
+            a layer of a module that puts out an output of the file. The last one's are the
+            features.
         preprocessing: from image bytes to the network's input, where the checkpoint knows it.
         as_bytes: the file reads image bytes, uint8 [N, H, W, C], and has the preprocessing inside;
             otherwise the network's input, float32 [N, C, H, W].
@@ -107,14 +108,15 @@ def read_metadata(model: onnx.ModelProto, path: object) -> ModelMetadata:
     try:
         preprocessing = properties.get(_PREFIX + "preprocessing")
         layers = tuple(str(layer) for layer in json.loads(properties[_PREFIX + "layers"]))
-        if not layers:
+        network = json.loads(properties[_PREFIX + "network"])
+        if not layers and network.get("form") != "module":
             raise ValueError("no layers")
         read = json.loads(properties.get(_PREFIX + "input", json.dumps(_FLOATS)))
         if read not in (_FLOATS, _BYTES) or (read == _BYTES and preprocessing is None):
             raise ValueError(f"input {read}")
         return ModelMetadata(
             properties[_PREFIX + "version"],
-            json.loads(properties[_PREFIX + "network"]),
+            network,
             properties[_PREFIX + "constants_sha256"],
             layers,
             None if preprocessing is None else Preprocessing.from_dict(json.loads(preprocessing)),

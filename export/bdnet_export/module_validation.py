@@ -149,6 +149,12 @@ def validate_module(
     report.notes += whole.notes()
     if metadata.int8:
         report.classifier_agreement = whole.classifier_agreement()
+        if report.classifier_agreement is not None:
+            same_class = round(report.classifier_agreement * total)
+            report.notes.append(
+                f"the top class is that of the float classifier on {same_class:,} of {total:,} "
+                "inputs"
+            )
     if labels is not None:
         report.accuracy_pytorch, report.accuracy_onnx = whole.accuracies(labels)
         if report.accuracy_onnx is None:

@@ -172,7 +172,8 @@ class Difference:
 
     @classmethod
     def between(cls, expected: Array, got: Array) -> Difference | None:
-        """None where they are equal."""
+        """None where they are equal. Values that are no map count as rows of channels."""
+        expected, got = _as_map(expected), _as_map(got)
         wrong = differing(expected, got)
         if not wrong.any():
             return None
@@ -193,6 +194,12 @@ class Difference:
             f"{self.channels} of {self.all_channels} channels; first at row {self.row}, column "
             f"{self.column}, channel {self.channel}: expected {self.expected!r}, got {self.got!r}"
         )
+
+
+def _as_map(values: Array) -> Array:
+    """Values of one image, of any rank, as [h, w, C]."""
+    rows = values.shape[0] if values.ndim > 2 else 1
+    return values.reshape(rows, -1, values.shape[-1] if values.ndim else 1)
 
 
 def require_shapes(expected: Sequence[Array], got: Sequence[Array], names: Sequence[str]) -> None:

@@ -214,6 +214,17 @@ def test_inputs_that_do_not_fit_are_told(tmp_path: Path) -> None:
         bdnet_export.validate_module(path, other, noise([(3, 6, 7)]))
 
 
+def test_a_layer_alone_whose_output_is_the_files(tmp_path: Path) -> None:
+    """Of vectors; and one of other weights is told from it."""
+    path = tmp_path / "alone.onnx"
+    models = [trained(lambda: BinaryLinear(9, 8), [(9,)], seed) for seed in (0, 1)]
+    bdnet_export.export(nn.Sequential(models[0]), path, input_shape=(9,))
+    for model in models:
+        report = bdnet_export.validate_module(path, nn.Sequential(model), noise([(9,)]))
+        assert report.passed == (model is models[0])
+        assert report.first_difference == (None if report.passed else "output")
+
+
 class Part(nn.Module):
     """A binary unit, and something that cannot be exported behind it."""
 

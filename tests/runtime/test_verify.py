@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 from bdnet_runtime import create_session
 from bdnet_runtime.region_reference import RegionBatch, RegionReference
-from bdnet_runtime.verification import FLOAT_LOGITS, INT8_LOGITS, Reference
+from bdnet_runtime.verification import FLOAT_LOGITS, INT8_LOGITS, Reference, layer_report
 from bdnet_runtime.verify import VerifyOptions
 from support import plain_models
 from support.result_schemas import load_valid
@@ -176,3 +177,21 @@ def test_regions_of_another_file_are_told(model: Path, tmp_path: Path) -> None:
         assert status == 2
         assert told in errors
         assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "place"),
+    [
+        ((), "row 0, column 0, channel 0"),
+        ((4,), "row 0, column 0, channel 3"),
+        ((2, 4), "row 0, column 1, channel 3"),
+        ((3, 2, 4), "row 2, column 1, channel 3"),
+        ((3, 2, 2, 4), "row 2, column 3, channel 3"),
+    ],
+)
+def test_a_difference_is_found_in_values_of_any_rank(shape: tuple[int, ...], place: str) -> None:
+    expected, got = np.zeros((2, *shape), np.float32), np.zeros((2, *shape), np.float32)
+    got[(1, *(length - 1 for length in shape))] = 1
+    first = layer_report("layer", expected, got)["first"]
+    assert f"1 of {math.prod(shape)} values differ on image 1" in first
+    assert place in first
