@@ -27,7 +27,6 @@ from bdnet.deployment import (
     DeployedSignConv2d,
     DeployedSignLinear,
     DeployedUnit,
-    deploy_module,
     plain_copy,
     replaced_layers,
     unwrapped,
@@ -43,12 +42,13 @@ class AgainstTrained:
     """Runs a trained network beside its deployment form and counts the signs that differ.
 
     Args:
-        model: a plain `bdnet.BDNet` or any module with layers of ours; left as it is.
+        trained: a plain `bdnet.BDNet` or any module with layers of ours; left as it is.
+        deployed: what `bdnet.deployment.deploy_module` has made of it.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self._trained = plain_copy(unwrapped(model))
-        self._deployed = deploy_module(model)
+    def __init__(self, trained: nn.Module, deployed: nn.Module) -> None:
+        self._trained = plain_copy(unwrapped(trained))
+        self._deployed = deployed
         self._layers = replaced_layers(self._deployed)
         self._tallies: dict[str, _LayerTally] = {}
         self._images = 0

@@ -123,7 +123,7 @@ def validate_module(
             "without the library"
         )
     whole = WholeModule(path, proto, model, traced.network)
-    trained = AgainstTrained(model) if against_trained else None
+    trained = AgainstTrained(model, traced.network) if against_trained else None
     batch, total = fixed or _BATCH, len(inputs[0])
     for begin in range(0, total, batch):
         count = len(inputs[0][begin : begin + batch])

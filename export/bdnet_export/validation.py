@@ -22,7 +22,7 @@ from torch import nn
 
 import bdnet
 from bdnet import BDNet, DeployedNet, InputError, is_network
-from bdnet.deployment import unwrapped
+from bdnet.deployment import deploy_module, unwrapped
 from bdnet_devices import Device
 from bdnet_export.against_trained import BATCH, AgainstTrained
 from bdnet_export.bodies import foreign_bodies
@@ -117,7 +117,7 @@ def validate(
     there = [DeviceRun(device, path, metadata) for device in devices]
     runs: list[FileRun | DeviceRun] = [*here, *there]
     trained = TrainedAgainstDeployed(model, deployed)
-    flips = AgainstTrained(model) if against_trained else None
+    flips = AgainstTrained(model, deploy_module(model)) if against_trained else None
     fixed = fixed_batch(proto)
     batch = fixed or _BATCH
     total = len(image_set.images)

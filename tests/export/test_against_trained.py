@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import bdnet
 import bdnet_export
+from bdnet.deployment import deploy_module
 from bdnet.layers import BinaryConv2d, BinaryLinear
 from bdnet_export.against_trained import AgainstTrained
 from bdnet_export.report import LayerFlips, TrainedComparison
@@ -25,8 +26,10 @@ from support.result_schemas import require_valid
 IMAGES = bdnet_export.random_images(10, TINY_SHAPE)
 
 
-def compared(model: nn.Module, *inputs: np.ndarray, batch: int = 3) -> TrainedComparison:
-    trained = AgainstTrained(model)
+def compared(
+    model: nn.Module, *inputs: np.ndarray, deployed: nn.Module | None = None, batch: int = 3
+) -> TrainedComparison:
+    trained = AgainstTrained(model, deployed or deploy_module(model))
     for begin in range(0, len(inputs[0]), batch):
         part = [array[begin : begin + batch] for array in inputs]
         trained.compare(part, len(part[0]))
@@ -47,7 +50,7 @@ def negated_after(name: str) -> bdnet.BDNet:
 def test_one_layer_that_differs_is_told_from_all_that_follow() -> None:
     """Local flips are those of the one; cumulative flips go on behind it. Both are counted."""
     model = negated_after("body.0.depthwise")
-    found = compared(model, IMAGES.images)
+    found = compared(model, IMAGES.images, deployed=deploy_module(tiny_network()))
     assert (found.first_cumulative, found.first_local) == ("body.0.pointwise",) * 2
     names = ["body.0.depthwise", "body.0.pointwise", "body.1.depthwise", "body.1.pointwise"]
     assert [layer.name for layer in found.layers] == names
@@ -118,7 +121,7 @@ def test_a_module_whose_rounding_flips_signs() -> None:
 
 
 def test_equal_forms_flip_nothing_and_images_that_fill_a_batch_count_nothing() -> None:
-    trained = AgainstTrained(tiny_network())
+    trained = AgainstTrained(tiny_network(), deploy_module(tiny_network()))
     trained.compare([IMAGES.images[:6]], 4)
     found = trained.result()
     assert found.images == 4
@@ -130,16 +133,22 @@ def test_equal_forms_flip_nothing_and_images_that_fill_a_batch_count_nothing() -
 def test_it_is_in_the_report_and_is_no_check(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     bdnet_export.export(tiny_network(), path, input_shape=TINY_SHAPE)
-    model = negated_after("body.1.pointwise")  # after the last sign: nothing flips, classes do
-    report = bdnet_export.validate(path, model, IMAGES, against_trained=True)
-    assert report.against_trained is not None
-    assert report.against_trained.top1_agreement == report.top1_agreement < 1
-    assert report.against_trained.first_cumulative is None
-    assert "0 of " in report.against_trained.describe()
+    plain = bdnet_export.validate(path, tiny_network(), IMAGES, layers=True)
+    report = bdnet_export.validate(path, tiny_network(), IMAGES, layers=True, against_trained=True)
+    assert (plain.against_trained, report.passed) == (None, True)
+    assert [check.name for check in report.checks] == [check.name for check in plain.checks]
+    found = report.against_trained
+    assert found is not None
+    assert (found.images, found.top1_agreement) == (10, report.top1_agreement)
+    assert found == compared(tiny_network(), IMAGES.images)
+    signs = sum(layer.signs for layer in found.layers)
+    assert found.describe().startswith(f"0 of {signs:,} signs flip; locally 0; top classes agree")
     require_valid("validate", report.to_dict())
-    flips = negated_after("body.0.pointwise")
-    names = [c.name for c in bdnet_export.validate(path, flips, IMAGES).checks]
-    shown = bdnet_export.validate(path, flips, IMAGES, against_trained=True)
-    assert [check.name for check in shown.checks] == names
-    assert shown.against_trained is not None
-    assert shown.against_trained.first_local == "body.1.depthwise"
+
+
+def test_classes_that_differ_are_counted() -> None:
+    model = negated_after("body.1.pointwise")  # behind the last sign
+    found = compared(model, IMAGES.images, deployed=deploy_module(tiny_network()))
+    assert found.first_cumulative is None
+    assert found.top1_agreement is not None
+    assert found.top1_agreement < 1
