@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import bdnet_export
-from bdnet import InputError
+from bdnet import InputError, Preprocessing
 from bdnet.layers import BinaryConv2d, BinaryLinear, TernaryConv2d
 from bdnet.units import SeparableBlock, SignUnit
 from bdnet_devices import LocalDevice
@@ -204,3 +204,24 @@ def test_several_inputs(tmp_path: Path) -> None:
     compare_on_devices([HERE], path, record, report, layers=True)
     assert report.passed, report.checks
     assert "on local" in {one.where for one in report.layers}
+
+
+def test_bytes_and_an_int8_classifier(tmp_path: Path) -> None:
+    """The device normalises; what is rounded on purpose has a tolerance of its own."""
+    torch.manual_seed(6)
+    head = nn.Sequential(nn.Flatten(), nn.Linear(3 * 120, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = unsettle(nn.Sequential(SignUnit(BinaryConv2d(3, 3, 3, 1, 1)), head), 6)
+    path = tmp_path / "bytes.onnx"
+    preprocessing = Preprocessing((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+    options: dict[str, Any] = {"as_bytes": True, "int8_classifier": True}
+    bdnet_export.export(model, path, input_shape=SHAPE, preprocessing=preprocessing, **options)
+    images = bdnet_export.random_images(5, SHAPE, as_bytes=True)
+    report = bdnet_export.validate(
+        path, model, images, devices=[HERE], layers=True, against_trained=True
+    )
+    assert report.passed, report.checks
+    assert {"regions equal on local", "int8 classifier on local"} <= checks(report).keys()
+    assert report.against_trained is not None
+    for given in (model, None):
+        question, _ = bench_reference(path, given)
+        assert verify_on_device(HERE, path, question, VerifyOptions())["passed"]
