@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bdnet_export.fusion import LayerFusion
+
 
 @dataclass(frozen=True)
 class ExportResult:
@@ -14,6 +16,7 @@ class ExportResult:
         bytes: the file's size; ``seconds``: from the model to the file.
         nodes: in the file; ``custom_nodes``: those of ``ai.bdnet``; ``fused_nodes``: those of
             them that stand for several nodes of the unfused file.
+        layers: for each layer, the fused node it is in, or the reason why it is in none.
     """
 
     path: Path
@@ -24,3 +27,4 @@ class ExportResult:
     fused_nodes: int
     fallback: bool
     opset: int
+    layers: tuple[LayerFusion, ...]

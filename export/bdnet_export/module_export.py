@@ -60,7 +60,8 @@ def export_module(
         time.perf_counter() - started,
         len(proto.graph.node),
         custom,
-        graph.fused,
+        graph.fusion.nodes,
         fallback,
         opset,
+        graph.fusion.layers,
     )
