@@ -336,10 +336,16 @@ def test_export_tells_size_and_seconds(exported: Exported) -> None:
     assert result["input_shape"] == [2, 11, 9]
     assert result["custom_nodes"] == result["fused_nodes"] == 3
     assert (result["batch"], result["opset"], result["fallback"]) == ("dynamic", 18, True)
-    line = exported.finished.stderr.splitlines()[-1]
+    *told, line = exported.finished.stderr.splitlines()
     assert line.startswith("Exported mine:first to first.onnx in ")
     assert " MB" in line
     assert " s: " in line
+    # --explain: the same rows as in the JSON.
+    fused = {row["layer"]: row["fused_into"] for row in result["layers"]}
+    assert fused["stem"] == "stem/OrderedStem"
+    for row in result["layers"]:
+        shown = [row["layer"], *row["operators"], row["fused_into"] or row["reason"]]
+        assert any(all(text in line for text in shown) for line in told), row
 
 
 def test_export_asks_for_a_shape_that_nobody_knows(exported: Exported) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bdnet_export.fusion import LayerFusion
+
 
 @dataclass(frozen=True)
 class ExportResult:
@@ -16,6 +18,7 @@ class ExportResult:
             them that stand for several nodes of the unfused file.
         inputs: the shape of each by its name, without the batch, as the network reads it and,
             where the size is dynamic, as it was traced with; ``outputs``: their names.
+        layers: for each layer, the fused node it is in, or the reason why it is in none.
     """
 
     path: Path
@@ -28,3 +31,4 @@ class ExportResult:
     opset: int
     inputs: dict[str, tuple[int, ...]]
     outputs: tuple[str, ...]
+    layers: tuple[LayerFusion, ...]

@@ -19,9 +19,10 @@ from torch import nn
 import bdnet
 from bdnet import DeployedNet, InputError, Preprocessing, is_network
 from bdnet.deployment import unwrapped
-from bdnet_export import fusion
 from bdnet_export.byte_input import read_bytes, require_byte_preprocessing
 from bdnet_export.export_result import ExportResult
+from bdnet_export.fusion import Fusion
+from bdnet_export.fusion import fuse as fuse_layers
 from bdnet_export.input_shapes import GivenShapes, InputShape, named_shapes
 from bdnet_export.int8_linear import constants_of, digest_with_int8, quantise_linears
 from bdnet_export.metadata import ModelMetadata
@@ -134,7 +135,7 @@ def export(
         dynamic_size=dynamic_size,
     ).model
     tell("naming, fusing, attaching operator bodies, checking")
-    fused = _prepare(traced, deployed, fuse)
+    fusion = _prepare(traced, deployed, fuse)
     proto = to_proto(traced, type(model).__name__, opset, fallback)
     if as_bytes and preprocessing is not None:
         read_bytes(proto, proto.graph.input[0].name, preprocessing)
@@ -150,7 +151,7 @@ def export(
         as_bytes,
         int8,
     )
-    return finish(proto, metadata, path, inputs=shapes, fused=fused, started=started)
+    return finish(proto, metadata, path, inputs=shapes, fusion=fusion, started=started)
 
 
 def _require_fit(deployed: DeployedNet, input_shape: InputShape) -> None:
@@ -163,9 +164,9 @@ def _require_fit(deployed: DeployedNet, input_shape: InputShape) -> None:
         )
 
 
-def _prepare(model: ir.Model, deployed: DeployedNet, fuse: bool) -> int:
-    """Names, fuses and cleans the traced graph; returns how many fused nodes it has."""
+def _prepare(model: ir.Model, deployed: DeployedNet, fuse: bool) -> Fusion:
+    """Names, fuses and cleans the traced graph; returns what became of each layer."""
     name_by_module(model.graph, deployed.layers())
-    fused = fusion.fuse(model) if fuse else 0
+    fusion = fuse_layers(model, apply=fuse)
     strip(model)
-    return fused
+    return fusion

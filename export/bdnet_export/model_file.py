@@ -69,11 +69,12 @@ def fixed_batch(proto: onnx.ModelProto) -> int | None:
 
 
 def fused_blocks(proto: onnx.ModelProto) -> dict[str, str]:
-    """The file's fused blocks: path of each by the value it puts out, its point-wise unit's."""
+    """The file's fused pairs of units: what each is called, by the value it puts out.
+
+    It is called after the block that both units are in or, where there is none, after the second.
+    """
     return {
-        outside(node.output[0]): node.output[0].rpartition(".")[0]
-        for node in nodes(proto)
-        if node.domain == DOMAIN and node.op_type == "SeparableBlock"
+        outside(node.output[0]): node.name.rpartition("/")[0] for node in _separable_blocks(proto)
     }
 
 
@@ -90,5 +91,10 @@ def fused_away(proto: onnx.ModelProto) -> str | None:
 
 def layers_in_file(proto: onnx.ModelProto, layers: Sequence[str]) -> tuple[str, ...]:
     """Those of a network's ``layers`` that the file has, which are all not inside fused blocks."""
-    inside = {f"{block}.depthwise" for block in fused_blocks(proto).values()}
+    # What leaves a depth-wise unit is inside; the name of its weights is its path.
+    inside = {node.input[1].removesuffix(".conv.weight") for node in _separable_blocks(proto)}
     return tuple(layer for layer in layers if layer not in inside)
+
+
+def _separable_blocks(proto: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [n for n in nodes(proto) if n.domain == DOMAIN and n.op_type == "SeparableBlock"]

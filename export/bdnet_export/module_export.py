@@ -115,4 +115,4 @@ def export_module(
         as_bytes,
         made.int8,
     )
-    return finish(made.proto, metadata, path, inputs=shapes, fused=graph.fused, started=started)
+    return finish(made.proto, metadata, path, inputs=shapes, fusion=graph.fusion, started=started)

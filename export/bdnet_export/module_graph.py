@@ -11,9 +11,11 @@ from torch import nn
 
 from bdnet import InputError
 from bdnet.deployment import deploy_module, module_layers
-from bdnet_export import fusion
+from bdnet_export.fusion import Fusion
+from bdnet_export.fusion import fuse as fuse_layers
 from bdnet_export.input_shapes import InputShape
 from bdnet_export.layout import ORIGIN, move_transposes
+from bdnet_export.literals import spell_out_literals
 from bdnet_export.naming import name_by_module, name_outputs
 from bdnet_export.steadiness import require_steady
 from bdnet_export.tracing import trace
@@ -36,7 +38,7 @@ class ModuleGraph:
         program: torch.export's, whose values are PyTorch's.
         origins: what each float value of the graph is in the program.
         layers: paths of the layers of ours whose output is a value of that name, in NHWC.
-        fused: how many fused nodes there are.
+        fusion: what became of each layer.
     """
 
     network: nn.Module
@@ -44,7 +46,7 @@ class ModuleGraph:
     program: torch.export.ExportedProgram
     origins: dict[str, Origin]
     layers: list[str]
-    fused: int
+    fusion: Fusion
 
 
 def build_graph(
@@ -93,6 +95,7 @@ def build_graph(
     name_outputs(graph, program, {*shapes, *layers, *graph.initializers})
     name_by_module(graph, layers)
     require_steady(graph, program)
+    spell_out_literals(graph)
     move_transposes(traced.model)
     # Before fusion, which leaves the values between fused nodes their names alone.
     origins = {}
@@ -101,10 +104,10 @@ def build_graph(
         if origin is not None and value.name is not None:
             name, _, layout = origin.partition(":")
             origins[value.name] = Origin(name, layout == "nhwc")
-    fused = fusion.fuse(traced.model) if fuse else 0
+    fusion = fuse_layers(traced.model, apply=fuse)
     kept = {value.name for value in _values(graph)}
     present = [layer for layer in layers if layer in kept]
-    return ModuleGraph(network, traced.model, program, origins, present, fused)
+    return ModuleGraph(network, traced.model, program, origins, present, fusion)
 
 
 def _values(graph: ir.Graph) -> list[ir.Value]:

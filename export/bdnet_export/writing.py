@@ -13,6 +13,7 @@ import bdnet
 from bdnet import InputError
 from bdnet_export.bodies import operator_bodies
 from bdnet_export.export_result import ExportResult
+from bdnet_export.fusion import Fusion
 from bdnet_export.input_shapes import InputShape
 from bdnet_export.metadata import ModelMetadata
 from bdnet_export.opset import DOMAIN, VERSION
@@ -63,14 +64,14 @@ def finish(
     path: Path,
     *,
     inputs: Mapping[str, InputShape],
-    fused: int,
+    fusion: Fusion,
     started: float,
 ) -> ExportResult:
     """Notes the metadata in the model, checks it and writes it.
 
     Args:
         inputs: the shape that each was traced with.
-        fused: how many fused nodes it has.
+        fusion: what became of each layer.
         started: when the export began, by `time.perf_counter`.
 
     Raises:
@@ -85,11 +86,12 @@ def finish(
         seconds=time.perf_counter() - started,
         nodes=sum(1 for _ in nodes(proto)),
         custom_nodes=sum(node.domain == DOMAIN for node in nodes(proto)),
-        fused_nodes=fused,
+        fused_nodes=fusion.nodes,
         fallback=bool(proto.functions),
         opset=next(entry.version for entry in proto.opset_import if not entry.domain),
         inputs=dict(inputs),
         outputs=tuple(value.name for value in proto.graph.output),
+        layers=fusion.layers,
     )
 
 

@@ -141,7 +141,7 @@ def test_names_are_those_of_the_modules(tmp_path: Path) -> None:
     ]
 
 
-def test_a_unit_alone_and_other_blocks_stay_as_they_are(tmp_path: Path) -> None:
+def test_what_only_looks_like_a_pair_stays_as_it_is(tmp_path: Path) -> None:
     """And what stands beside them is fused without taking anything of theirs."""
     torch.manual_seed(0)
     plain = ("pre_bn", "rprelu", True, True)
@@ -150,7 +150,7 @@ def test_a_unit_alone_and_other_blocks_stay_as_they_are(tmp_path: Path) -> None:
         unit(bare, 3, 6, 3),  # its last step, an addition, looks like the next one's learned shift
         SeparableBlock(unit(bare, 6, 6, 3, groups=6), unit(bare, 6, 6, 1)),
         unit(plain, 6, 6, 3, groups=6),
-        unit(plain, 6, 8, 1),  # a point-wise unit behind a depth-wise one, but in no block
+        unit(plain, 6, 8, 1),  # a point-wise unit behind a depth-wise one, in no block
         SeparableBlock(unit(plain, 8, 8, 3, groups=4), unit(plain, 8, 8, 1)),
         SeparableBlock(unit(plain, 8, 16, 3, groups=8), unit(plain, 16, 16, 1)),
         SeparableBlock(unit(plain, 16, 16, 3, groups=16), unit(plain, 16, 16, 3)),
@@ -161,7 +161,7 @@ def test_a_unit_alone_and_other_blocks_stay_as_they_are(tmp_path: Path) -> None:
     model = network(blocks, 16, 0)
     fused = exported(model, tmp_path / "m.onnx")
     names = [n.name for n in nodes(fused) if n.op_type == "SeparableBlock"]
-    assert names == ["body.1/SeparableBlock", "body.9/SeparableBlock"]
+    assert names == ["body.1/SeparableBlock", "body.3/SeparableBlock", "body.9/SeparableBlock"]
     features = bdnet.deploy(model).features(torch.from_numpy(images()))
     assert_equal(features.numpy(), values(fused, ["body.9.pointwise"])[0], "features")
 
@@ -201,7 +201,6 @@ def test_a_file_can_be_fused_later(unfused: onnx.ModelProto) -> None:
         ("body.0.depthwise.shortcut/OrderedAveragePool", "body.0"),
         ("body.1.depthwise/Add", "body.1"),
         ("body.1.pointwise.shortcut/Concat", "body.1"),
-        ("body.1.pointwise.activation/Add", "body.1"),
     ],
 )
 @pytest.mark.parametrize("use", ["output", "reader"])
@@ -216,6 +215,20 @@ def test_a_value_that_is_needed_elsewhere_is_not_taken(
         name = "negative"
     graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     assert refused(model) == {part}
+
+
+def test_the_fused_operator_ends_where_something_else_reads(unfused: onnx.ModelProto) -> None:
+    """The steps behind stay as they are."""
+    model = copy_of(unfused)
+    value = "body.1.pointwise.activation/Add"
+    model.graph.output.append(
+        onnx.helper.make_tensor_value_info(value, onnx.TensorProto.FLOAT, None)
+    )
+    graph = ir.serde.deserialize_model(model)
+    fuse(graph)
+    made_by = {output.name: node for node in graph.graph for output in node.outputs}
+    assert made_by[value].op_type == "SeparableBlock"
+    assert made_by["body.1.pointwise"].op_type == "Add"
 
 
 @pytest.mark.parametrize(

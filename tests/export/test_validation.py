@@ -186,8 +186,7 @@ def test_another_training_of_the_same_network_fails(exported: Path) -> None:
 def test_a_network_whose_deployment_differs_from_its_training_fails(exported: Path) -> None:
     network = tiny_network()
     hooked = copy.deepcopy(network)
-    # A network that behaves otherwise in training than what its parameters say. A layer that does is
-    # refused.
+    # It behaves otherwise in training than what its parameters say. A layer that does is refused.
     hooked.register_forward_pre_hook(lambda module, args: (-args[0],))
     report = bdnet_export.validate(exported, hooked, IMAGES)
     assert failed(report) == {"trained network agrees with its deployment form"}

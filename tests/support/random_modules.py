@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +26,7 @@ from bdnet.layers import (
     TernaryLinear,
 )
 from bdnet.units import SeparableBlock, SignUnit
+from support.by_hand import ACTIVATIONS, Parts, UnitByHand
 
 STEPS = 10
 MOST_CHANNELS = 48
@@ -158,6 +160,49 @@ def _block(rng: random.Random, c: int, h: int, w: int) -> nn.Module:
     )
 
 
+def _pair(rng: random.Random, c: int, h: int, w: int) -> nn.Module:
+    """A depth-wise unit and a point-wise one in no block, each a `SignUnit` or by hand.
+
+    Some nearly are what is fused: with something between the two, with a stride or groups in the
+    second one, with several filters for a channel in the first one.
+    """
+    miss = rng.choice(["none"] * 4 + ["between", "stride", "groups", "filters"])
+    hidden = 2 * c if miss == "filters" else c
+    filters = _filters(rng, hidden, hidden)
+    stride = rng.randint(1, 2)
+    residual = "none" if miss in ("filters", "stride") else None
+    second: dict[str, Any] = {"stride": 2} if miss == "stride" else {}
+    if miss == "groups":
+        second["groups"] = _groups(rng, hidden, filters)
+    parts: list[nn.Module] = [
+        _lone(rng, c, hidden, 3, residual, {"groups": c, "stride": stride}),
+        _lone(rng, hidden, filters, 1, residual, second),
+    ]
+    if miss == "between":
+        parts.insert(1, rng.choice([nn.Hardtanh(), nn.LeakyReLU(), nn.MaxPool2d(1)]))
+    return nn.Sequential(*parts)
+
+
+def _lone(
+    rng: random.Random, c: int, m: int, kernel: int, residual: str | None, conv: dict[str, Any]
+) -> nn.Module:
+    residual = residual or rng.choice(["pre_bn", "post_bn", "none"])
+    kind = rng.choice([BinaryConv2d, TernaryConv2d])
+    conv = {
+        "pad_value": rng.choice([-1, 0, 1]),
+        "learned_shift": rng.random() < 0.5,
+        "scale": rng.random() < 0.7,
+        "bias": rng.random() < 0.2,
+        **conv,
+    }
+    if rng.random() < 0.5:
+        made = kind(c, m, kernel, padding=kernel // 2, **conv)
+        return SignUnit(made, residual, rng.choice(["rprelu", "prelu", "relu", "none"]))
+    activation, first = rng.choice(list(ACTIVATIONS)), rng.random() < 0.5
+    parts = Parts(residual, activation, rng.random() < 0.7, first, kind, conv)
+    return UnitByHand(parts, c, m, kernel)
+
+
 class _ByHand(nn.Module):
     """A convolution of signs, a sum, normalisation and activation as a user writes them."""
 
@@ -251,6 +296,7 @@ Make = Callable[[random.Random, int, int, int], nn.Module]
 KINDS: dict[str, Make] = {
     "unit": _unit,
     "block": _block,
+    "pair": _pair,
     "by hand": _ByHand,
     "twice": _Twice,
     "branches": _Branches,

@@ -15,7 +15,7 @@ from bdnet_export.cli.arguments import (
     parse_per_channel,
     parse_shapes,
 )
-from bdnet_export.cli.output import Output, megabytes
+from bdnet_export.cli.output import Output, megabytes, table
 
 
 def export(
@@ -80,6 +80,14 @@ def export(
             "differs and a profile times it; slower, with the same bits.",
         ),
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Show of each layer which fused operator it is in, or why it is in none and what "
+            "to change.",
+        ),
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Write a trained network as one ONNX file.
@@ -93,6 +101,7 @@ def export(
     - images of any size: `bdnet-export export fashion-mnist -o any.onnx --dynamic-size`
     - image bytes as input: `bdnet-export export fashion-mnist -o bytes.onnx --input uint8`
     - a third of the bytes: `bdnet-export export m.safetensors -o small.onnx --classifier int8`
+    - what is fused, and why not: `bdnet-export export m.safetensors -o m.onnx --explain`
     - your own function: `bdnet-export export mine.models:build -o mine.onnx --input-shape 3,64,64`
     - with two inputs: `bdnet-export export mine:build -o m.onnx --input-shape image=3,64,64
       --input-shape depth=1,64,64`
@@ -145,6 +154,11 @@ def export(
             int8_classifier=classifier == "int8",
             progress=progress,
         )
+    if explain:
+        shown = table("layer", "operators", "fused into, or why it is not")
+        for layer in result.layers:
+            shown.add_row(layer.layer, ", ".join(layer.operators), layer.fused_into or layer.reason)
+        out.table(shown)
     out.success(
         f"Exported {source} to {result.path} in {result.seconds:.1f} s: {megabytes(result.bytes)}, "
         f"{result.nodes} nodes, {result.custom_nodes} of them ai.bdnet"
