@@ -67,9 +67,9 @@ def _fails_in_pytorch(network: nn.Module, examples: Sequence[Tensor]) -> str | N
     for leaf in pytree.tree_leaves(returned):
         if not isinstance(leaf, Tensor):
             return (
-                f"the network ({type(network).__name__}) returns a {type(leaf).__name__}, and a "
-                "file puts out tensors alone; return tensors, or a tuple, list or dictionary of "
-                "them"
+                f"the network ({type(network).__name__}) returns a value of type "
+                f"{type(leaf).__name__}, and a file puts out tensors alone; return tensors, or a "
+                "tuple, list or dictionary of them"
             )
     return None
 

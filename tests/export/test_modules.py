@@ -360,7 +360,7 @@ NOT_EXPORTABLE: list[tuple[str, Callable[[], nn.Module], list[str]]] = [
     ),
     ("random", lambda: Part(Draws()), ["module then", "draws random numbers", "self.training"]),
     ("statistics of the batch", lambda: Part(OwnBatch(4)), ["module then", "running statistics"]),
-    ("a number beside tensors", lambda: Returns(3), ["(Returns)", "a int", "return tensors"]),
+    ("a number beside tensors", lambda: Returns(3), ["(Returns)", "of type int", "return tensors"]),
     ("no output", Returns, ["(Returns)", "returns no tensor"]),
     ("a name of torch's", Named, ["(Named)", "'code'", "call it something else"]),
     ("another forward", patched, ["then (BinaryConv2d)", "another forward", "around the layer"]),
