@@ -103,8 +103,7 @@ def _float_layers(graph: ir.Graph) -> dict[ir.Node, LayerFusion]:
         verb = "rounds" if len(operators) == 1 else "round"
         reason = (
             f"{' and '.join(operators)} {verb} in ways of the library's own, so a binary region "
-            "ends in front of it and another begins behind it; for one region, take a layer of "
-            "bdnet.layers or put it behind the last one"
+            "ends in front and another begins behind; a layer of bdnet.layers there makes them one"
         )
         rows[nodes[0]] = LayerFusion(path, operators, None, reason)
     return rows
