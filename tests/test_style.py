@@ -34,7 +34,7 @@ def test_types() -> None:
 def test_clang_format() -> None:
     sources = [
         str(path)
-        for folder in ("runtime", "tests/cpp", "benchmarks")
+        for folder in ("runtime", "tests/cpp", "tests/fuzz", "benchmarks")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in (".cpp", ".h", ".inc")
     ]

@@ -1,7 +1,5 @@
 #include "bdnet/dispatch.h"
 
-#include <cstdlib>
-
 #ifdef __x86_64__
 #include "x86_features.h"
 #endif
@@ -50,11 +48,6 @@ Selection select_kernels(const char* isa, const std::vector<const Kernels*>& ava
           Status::failure("BDNET_ISA is '" + wanted + "', but on this processor bdnet runs " +
                           names(available) + "; set it to one of these, or unset it to get " +
                           available.front()->isa)};
-}
-
-const Selection& active_selection() {
-  static const Selection selection = select_kernels(std::getenv("BDNET_ISA"), available_kernels());
-  return selection;
 }
 
 }  // namespace bdnet
