@@ -25,7 +25,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bdnet.errors import InputError
-from bdnet.layers import RPReLU, Shortcut, SignConv2d, SignLinear, TernaryConv2d
+from bdnet.layers import (
+    FloatConv2d,
+    RPReLU,
+    Shortcut,
+    SignConv2d,
+    SignLinear,
+    TernaryConv2d,
+)
 from bdnet.models.bireal import DownsamplingUnit
 from bdnet.models.mobilenet_v2 import InvertedResidual
 from bdnet.packing import packed_bytes
@@ -130,7 +137,11 @@ def count_ops(model: nn.Module, input_shape: tuple[int, int, int]) -> OpCount:
     device = next((tensor.device for tensor in model.parameters()), None)
     try:
         for name, module in model.named_modules():
-            rule = _unit_conv if module in in_units else _rule(module)
+            rule = (
+                _unit_conv
+                if module in in_units and not isinstance(module, FloatConv2d)
+                else _rule(module)
+            )
             if rule is not None:
                 hooks.append(module.register_forward_hook(partial(_record, rows, name, rule)))
             elif next(module.parameters(recurse=False), None) is not None:
@@ -250,6 +261,11 @@ def _float_conv(conv: nn.Conv2d, x: Tensor, y: Tensor) -> _Cost:
     return _Cost("float convolution", flops=y.numel() * _taps(conv), elementwise=bias)
 
 
+def _twin_conv(conv: FloatConv2d, x: Tensor, y: Tensor) -> _Cost:
+    shift, bias = x.numel() * (conv.shift is not None), y.numel() * (conv.bias is not None)
+    return _Cost("float convolution", flops=y.numel() * _taps(conv), elementwise=shift + bias)
+
+
 def _linear(linear: nn.Linear, x: Tensor, y: Tensor) -> _Cost:
     bias = y.numel() * (linear.bias is not None)
     return _Cost("classifier", flops=y.numel() * linear.in_features, elementwise=bias)
@@ -307,6 +323,7 @@ def _head(head: Head, x: Tensor, y: Tensor) -> _Cost:
 
 
 _RULES: list[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Rule]] = [
+    (FloatConv2d, _twin_conv),
     (SignConv2d, _sign_conv),
     (SignLinear, _sign_linear),
     (nn.Conv2d, _float_conv),

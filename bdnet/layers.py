@@ -60,6 +60,11 @@ class SignConv2d(nn.Module):
 
     kind: ClassVar[str]
 
+    real_weights: bool = False
+    """Set on a layer by the first stage of a training in two: the latent weights act by their
+    value and are not scaled, while activations are signs already (Martinez et al., Real-to-Binary,
+    2020). It is no part of a checkpoint; the deployment form knows signs alone."""
+
     def __init__(
         self,
         in_channels: int,
@@ -105,10 +110,14 @@ class SignConv2d(nn.Module):
         """The weights the convolution uses, in ``weight``'s shape, with gradients to it."""
         raise NotImplementedError
 
+    def quantized_activation(self, x: Tensor) -> Tensor:
+        """What the convolution reads, in ``x``'s shape, with gradients to it."""
+        return sign_activation(x)
+
     def forward(self, x: Tensor) -> Tensor:
         if self.shift is not None:
             x = x + self.shift.view(1, -1, 1, 1)
-        bits = sign_activation(x)
+        bits = self.quantized_activation(x)
         top, left, bottom, right = self.padding
         padding = (top, left)
         # oneDNN's gradients are ten times slower on maps smaller than the kernel, unless the
@@ -119,13 +128,13 @@ class SignConv2d(nn.Module):
             padding = (0, 0)
         y = F.conv2d(
             bits,
-            self.quantized_weight(),
+            self.weight if self.real_weights else self.quantized_weight(),
             stride=self.stride,
             padding=padding,
             dilation=self.dilation,
             groups=self.groups,
         )
-        if self.scale:
+        if self.scale and not self.real_weights:
             y = y * weight_scale(self.weight).view(1, -1, 1, 1)
         if self.bias is not None:
             y = y + self.bias.view(1, -1, 1, 1)
@@ -161,6 +170,23 @@ class TernaryConv2d(SignConv2d):
 
     def quantized_weight(self) -> Tensor:
         return ternary_weight(self.weight)
+
+
+class FloatConv2d(SignConv2d):
+    """The same place in a float twin: y = conv(x + shift) + bias, nothing in it quantised.
+
+    A network made of these is what quantisation is measured against, and a teacher for it; it has
+    no deployment form. Arguments as in `SignConv2d`; there is no scale, whatever ``scale`` says.
+    """
+
+    kind = "float"
+    real_weights = True
+
+    def quantized_weight(self) -> Tensor:
+        return self.weight
+
+    def quantized_activation(self, x: Tensor) -> Tensor:
+        return x
 
 
 class _RPReLUFunction(torch.autograd.Function):

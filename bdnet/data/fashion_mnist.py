@@ -9,12 +9,13 @@ import gzip
 import math
 import os
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from bdnet.data.data_set import DataSet, cache_folder
+from bdnet.data.images import Images, split
 from bdnet.errors import InputError
 from bdnet.preprocessing import Preprocessing
 
@@ -33,33 +34,12 @@ CLASSES = (
 PREPROCESSING = Preprocessing(mean=(0.2860,), std=(0.3530,))
 """Mean and standard deviation of the 60,000 training images."""
 
-VALIDATION_FRACTION = 12
-"""One training image in twelve is held out for validation: 5,000 of 60,000."""
-SPLIT_SEED = 2017
-
 _SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 _HOW_TO_GET_IT = (
     "on Debian or Ubuntu 'apt-get install dataset-fashion-mnist' puts it into "
     f"{_SYSTEM_FOLDER}; without root, 'apt-get download dataset-fashion-mnist' and "
     "'dpkg -x dataset-fashion-mnist_*.deb fm', then --data fm/usr/share/datasets/fashion-mnist"
 )
-
-
-@dataclass(frozen=True)
-class Images:
-    """Labelled images: ``images`` uint8 [N, 1, H, W], ``labels`` uint8 [N]."""
-
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-def cache_folder() -> Path:
-    """Where a user without root can keep the files, so that ``--data`` is not needed."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "bdnet" / "fashion-mnist"
 
 
 def find_folder(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -72,7 +52,7 @@ def find_folder(folder: str | os.PathLike[str] | None = None) -> Path:
         if not Path(folder).is_dir():
             raise InputError(f"there is no folder {folder} with Fashion-MNIST; {_HOW_TO_GET_IT}")
         return Path(folder)
-    candidates = (_SYSTEM_FOLDER, cache_folder())
+    candidates = (_SYSTEM_FOLDER, cache_folder("fashion-mnist"))
     for candidate in candidates:
         if candidate.is_dir():
             return candidate
@@ -110,6 +90,27 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
+def data_set(folder: Path | None) -> DataSet:
+    """Fashion-MNIST, from `find_folder`, with one training image in twelve for validation."""
+    folder = find_folder(folder)
+    training, validation = split(training_images(folder))
+    _, channels, height, width = training.images.shape
+    return DataSet(
+        "Fashion-MNIST",
+        training,
+        validation,
+        test_images(folder),
+        PREPROCESSING,
+        CLASSES,
+        (channels, height, width),
+    )
+
+
+def is_there(folder: Path) -> bool:
+    """Whether ``folder`` has one of its files."""
+    return any(folder.glob("*-idx?-ubyte*"))
+
+
 def training_images(folder: Path) -> Images:
     """The published training set: 60,000 images."""
     return _read(folder, "train")
@@ -118,17 +119,6 @@ def training_images(folder: Path) -> Images:
 def test_images(folder: Path) -> Images:
     """The published test set: 10,000 images, for one measurement when all choices are made."""
     return _read(folder, "t10k")
-
-
-def split(images: Images) -> tuple[Images, Images]:
-    """Training and validation images: the same split in every run, whatever the run's seed."""
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
-    held_out = len(images) // VALIDATION_FRACTION
-    validation, training = np.sort(order[:held_out]), np.sort(order[held_out:])
-    return (
-        Images(images.images[training], images.labels[training]),
-        Images(images.images[validation], images.labels[validation]),
-    )
 
 
 def _read(folder: Path, prefix: str) -> Images:

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bdnet.errors import InputError
-from bdnet.layers import BinaryConv2d, SignConv2d, TernaryConv2d
+from bdnet.layers import BinaryConv2d, FloatConv2d, SignConv2d, TernaryConv2d
 
-Weights = Literal["binary", "ternary"]
+Weights = Literal["binary", "ternary", "float"]
 
-_CONVOLUTIONS: dict[str, type[SignConv2d]] = {"binary": BinaryConv2d, "ternary": TernaryConv2d}
+_CONVOLUTIONS: dict[str, type[SignConv2d]] = {
+    "binary": BinaryConv2d,
+    "ternary": TernaryConv2d,
+    "float": FloatConv2d,
+}
 
 
 def convolution(argument: str, weights: str) -> type[SignConv2d]:
@@ -19,7 +23,9 @@ def convolution(argument: str, weights: str) -> type[SignConv2d]:
     try:
         return _CONVOLUTIONS[weights]
     except KeyError:
-        raise InputError(f"{argument} is {weights!r}; it must be 'binary' or 'ternary'") from None
+        raise InputError(
+            f"{argument} is {weights!r}; it must be 'binary', 'ternary' or 'float'"
+        ) from None
 
 
 def scaled(channels: int, width: float) -> int:

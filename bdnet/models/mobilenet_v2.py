@@ -63,7 +63,8 @@ class BDMobileNetV2(Network):
 
     Args:
         width: multiplies every number of channels.
-        depthwise, pointwise: "ternary" (1.58-bit) or "binary" weights.
+        depthwise, pointwise: "ternary" (1.58-bit) or "binary" weights. With "float" for both it is
+            the float twin (`bdnet.layers.FloatConv2d`), to compare with and to learn from.
         residual: "pre_bn" (BD-Net), "post_bn" or "none"; around every unit of the body.
         activation: after each unit but the projections: "rprelu", "prelu", "relu" or "none".
         learned_shift: a learned shift before each sign.

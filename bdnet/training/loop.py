@@ -2,68 +2,69 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
+from accelerate import Accelerator
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
-from bdnet.data.fashion_mnist import Images
 from bdnet.errors import InputError
 from bdnet.models import Network
 from bdnet.preprocessing import Preprocessing
-from bdnet.training import resume
-from bdnet.training.augmentation import flip_and_shift
+from bdnet.training import processes, resume
+from bdnet.training.batches import LabelledImages, Share, evaluation_batches, training_batches
+from bdnet.training.distillation import Loss, teacher_digest
+from bdnet.training.log import Log
 from bdnet.training.progress import Display, display
 from bdnet.training.recipe import Recipe
-
-_EVALUATION_BATCH = 500
+from bdnet.training.trainee import Trainee, stage_of
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, data: Images, preprocessing: Preprocessing) -> float:
+def accuracy(model: nn.Module, data: LabelledImages, preprocessing: Preprocessing) -> float:
     """The share of ``data`` that ``model``, in evaluation mode, classifies correctly."""
     training = model.training
     model.eval()
+    device = next(model.parameters()).device
+    workers = torch.get_num_threads()
     correct = 0
-    for start in range(0, len(data), _EVALUATION_BATCH):
-        part = slice(start, start + _EVALUATION_BATCH)
-        logits = model(torch.from_numpy(preprocessing(data.images[part])))
-        correct += int((logits.argmax(1).numpy() == data.labels[part]).sum())
+    for images, labels in evaluation_batches(data, preprocessing, workers):
+        logits = model(images.to(device))
+        correct += int((logits.argmax(1).cpu() == labels).sum())
     model.train(training)
     return correct / len(data)
-
-
-def digest(data: Images) -> str:
-    """SHA-256 of images and labels."""
-    content = hashlib.sha256(np.ascontiguousarray(data.images).data)
-    content.update(data.labels.data)
-    return content.hexdigest()
 
 
 def train(
     model: Network,
     recipe: Recipe,
-    training: Images,
-    validation: Images,
+    training: LabelledImages,
+    validation: LabelledImages,
     preprocessing: Preprocessing,
     resume_file: Path,
     console: Console,
+    *,
+    teacher: nn.Module | None = None,
+    log: Log | None = None,
 ) -> resume.Progress:
     """Trains ``model`` in place, by ``recipe``, from where ``resume_file`` left off if it exists.
 
-    The state is written to ``resume_file`` after each epoch; the bits that come out are the same
-    however often the training was interrupted. The network is the last epoch's, not the best
-    one's: choosing by validation accuracy would make that accuracy look better than it is.
+    The state is written to ``resume_file`` after each epoch; on a CPU the bits that come out are
+    the same however often the training was interrupted. ``model`` ends as the last epoch's network,
+    not the best one's: choosing by validation accuracy makes that accuracy look better than it is.
+    Whoever wants that one finds its weights in the progress.
+
+    Args:
+        teacher: takes the same images and returns logits of the same classes.
+        log: is told each epoch's numbers.
 
     Raises:
         InputError: too few images for one batch, a loss that is not finite, a resume file that
-            cannot be used.
+            cannot be used, or processes or a precision that cannot be had here.
     """
     steps = len(training) // recipe.batch_size
     if steps == 0:
@@ -71,58 +72,81 @@ def train(
             f"--batch-size is {recipe.batch_size}, but there are only {len(training)} training "
             "images"
         )
-    torch.set_num_threads(recipe.threads)
+    accelerator = processes.start(recipe)
+    if not accelerator.is_main_process:
+        console = Console(quiet=True)
     # Channels last takes a fifth off a step on a CPU.
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    data_digest = digest(training)
-    progress = resume.Progress()
-    if resume_file.exists():
-        progress = resume.read(resume_file, recipe, data_digest, model, optimizer)
-        console.print(f"continuing after epoch {progress.epochs} of {recipe.epochs}")
-    with display(console, recipe.epochs, steps, progress.epochs) as shown:
-        for epoch in range(progress.epochs, recipe.epochs):
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if teacher is not None:
+        teacher = teacher.to(accelerator.device).eval()
+    origin = resume.Origin(recipe, training.digest(), teacher_digest(teacher))
+    saved = resume.read(resume_file, origin) if resume_file.exists() else None
+    progress = resume.Progress() if saved is None else saved.progress
+    trainee = Trainee(model, recipe, stage_of(recipe, max(0, progress.epochs - 1)), accelerator)
+    if saved is not None:
+        trainee.load_state(saved.trainee)
+        console.print(f"continuing after epoch {progress.epochs} of {recipe.all_epochs}")
+    part = _Part(
+        processes.parallel(model, accelerator),
+        recipe,
+        Loss(recipe, teacher),
+        training,
+        preprocessing,
+    )
+    with display(console, recipe.all_epochs, steps, progress.epochs) as shown:
+        for epoch in range(progress.epochs, recipe.all_epochs):
             start, cpu_start = time.perf_counter(), time.process_time()
-            loss = _epoch(model, optimizer, recipe, epoch, training, preprocessing, shown)
+            if stage_of(recipe, epoch) != trainee.stage:
+                trainee.settle()
+                trainee = Trainee(model, recipe, stage_of(recipe, epoch), accelerator)
+            loss = part.epoch(epoch, trainee, accelerator, shown)
             if not math.isfinite(loss):
                 raise InputError(f"the loss of epoch {epoch + 1} is {loss}: lower --lr")
-            measured = accuracy(model, validation, preprocessing)
+            if not accelerator.is_main_process:
+                continue
+            measured = accuracy(trainee.evaluated, validation, preprocessing)
             seconds = time.perf_counter() - start
-            progress.epochs += 1
-            progress.seconds += seconds
-            progress.cpu_seconds += time.process_time() - cpu_start
-            progress.history.append({"loss": loss, "validation_accuracy": measured})
-            resume.write(resume_file, recipe, data_digest, progress, model, optimizer)
+            progress.add(trainee, loss, measured, seconds, time.process_time() - cpu_start)
+            resume.write(resume_file, origin, progress, trainee)
             shown.epoch(epoch + 1, loss, measured, seconds)
+            if log is not None:
+                log.write(progress.history)
+    trainee.settle()
     return progress
 
 
-def _epoch(
-    model: Network,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    epoch: int,
-    data: Images,
-    preprocessing: Preprocessing,
-    shown: Display,
-) -> float:
-    """One pass over ``data``; returns its mean loss."""
-    model.train()
-    generator = recipe.epoch_generator(epoch)
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels).long()
-    steps = len(data) // recipe.batch_size
-    order = torch.randperm(len(data), generator=generator)
-    total = 0.0
-    for step in range(steps):
-        chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-        batch: Tensor = flip_and_shift(images[chosen], recipe.shift, generator)
-        logits = model(torch.from_numpy(preprocessing(batch.numpy())))
-        loss = F.cross_entropy(logits, labels[chosen], label_smoothing=recipe.label_smoothing)
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(epoch * steps + step, steps)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.item()
-        shown.step(epoch + 1)
-    return total / steps
+@dataclass(frozen=True)
+class _Part:
+    """What one process does of every epoch.
+
+    Args:
+        model: the network, with its gradients averaged over the processes.
+        data: the training images of all processes.
+    """
+
+    model: nn.Module
+    recipe: Recipe
+    loss: Loss
+    data: LabelledImages
+    preprocessing: Preprocessing
+
+    def epoch(
+        self, epoch: int, trainee: Trainee, accelerator: Accelerator, shown: Display
+    ) -> float:
+        """One pass over the data; returns the mean loss of this process's share."""
+        self.model.train()
+        share = Share(accelerator.process_index, accelerator.num_processes)
+        batches = training_batches(self.data, self.recipe, epoch, self.preprocessing, share)
+        stage, steps = trainee.stage, len(self.data) // self.recipe.batch_size
+        total = torch.zeros((), dtype=torch.float64, device=accelerator.device)
+        first = (epoch - stage.first) * steps
+        for step, (images, labels) in enumerate(batches, first):
+            images, labels = images.to(accelerator.device), labels.to(accelerator.device)
+            with accelerator.autocast():
+                loss = self.loss(self.model(images), images, labels)
+            trainee.optimizer.zero_grad()
+            accelerator.backward(loss)
+            trainee.step(self.recipe.learning_rate(step, steps, stage.epochs))
+            total += loss.detach()
+            shown.step(epoch + 1)
+        return total.item() / steps

@@ -10,7 +10,8 @@ import pytest
 
 from bdnet import InputError
 from bdnet.data import fashion_mnist
-from bdnet.data.fashion_mnist import Images, find_folder, read_idx, split
+from bdnet.data.fashion_mnist import find_folder, read_idx
+from bdnet.data.images import Images, split
 
 GOOD = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])
 

@@ -197,8 +197,8 @@ def test_channels_are_multiples_of_eight() -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ({"depthwise": "float"}, "depthwise is 'float'; it must be 'binary' or 'ternary'"),
-        ({"pointwise": "int8"}, "pointwise is 'int8'; it must be 'binary' or 'ternary'"),
+        ({"depthwise": "real"}, "depthwise is 'real'; it must be 'binary', 'ternary' or 'float'"),
+        ({"pointwise": "int8"}, "pointwise is 'int8'; it must be 'binary', 'ternary' or"),
         ({"residual": "preBN"}, "residual is 'preBN'; it must be"),
         ({"activation": "gelu"}, "activation is 'gelu'; it must be"),
         ({"strides": [1, 2]}, r"strides is \[1, 2\]; it must be 13 positive integers"),
@@ -217,7 +217,7 @@ def test_arguments_that_cannot_be_are_told(argument: dict[str, Any], message: st
     [
         (BDMobileNetV2, {"strides": [2]}, r"strides is \[2\]; it must be 7 .* one a stage"),
         (BDMobileNetV2, {"repeats": [0] * 7}, "repeats is .* 7 positive integers, one a stage"),
-        (BDMobileNetV2, {"pointwise": "int8"}, "pointwise is 'int8'; it must be 'binary' or"),
+        (BDMobileNetV2, {"pointwise": "int8"}, "pointwise is 'int8'; it must be 'binary', "),
         (BDMobileNetV2, {"width": -1}, "width -1, .* must all be positive"),
         (ReActNetA, {"strides": [1] * 12}, "13 positive integers, one a block"),
         (ReActNetA, {"stem_stride": 0}, "stem_stride 0 must all be positive"),
