@@ -1,11 +1,12 @@
-# Finds ONNX Runtime's C header, or fetches it into a per-user cache, and defines the interface
+# Finds ONNX Runtime's headers, or fetches them into a per-user cache, and defines the interface
 # target `bdnet_ort_headers`. Tried in this order:
 #   1. -DBDNET_ORT_INCLUDE_DIR=DIR
-#   2. a header that the system has
+#   2. headers that the system has
 #   3. the package libonnxruntime-dev of Debian 13, from the mirror this machine is configured for
 #   4. the release archive of the ONNX Runtime project
-# The adapter is written against API 21 and asks ONNX Runtime for that one, so the header must
-# declare exactly it. Only onnxruntime_c_api.h is used; it includes nothing but the C library.
+# The adapter is written against API 21 and asks ONNX Runtime for that one, so the headers must
+# declare exactly it. It uses onnxruntime_c_api.h alone, which includes nothing but the C library; a
+# program that embeds ONNX Runtime (examples/cpp/classify) uses those of the C++ API beside it.
 include_guard(GLOBAL)
 
 set(BDNET_ORT_INCLUDE_DIR "" CACHE PATH "Folder of onnxruntime_c_api.h (API 21); empty: search")
@@ -13,10 +14,22 @@ set(BDNET_ORT_INCLUDE_DIR "" CACHE PATH "Folder of onnxruntime_c_api.h (API 21);
 set(ort_version 1.21.0)
 set(ort_api 21)
 set(ort_header onnxruntime_c_api.h)
-# SHA-256 of that header as Debian's libonnxruntime-dev 1.21.0+dfsg-1 ships it. Whatever is fetched
-# must match; the release archive has been checked against nothing else, so a difference there
-# (line endings, say) stops the build rather than passing unseen.
-set(ort_header_sha256 7783e9664bdb0b1b36145b5c8587dd1bc9a399aa000edf2e3dd03003cafc6882)
+# What is fetched: the C header and those of the C++ API. Their SHA-256 as Debian's libonnxruntime-dev
+# 1.21.0+dfsg-1 ships them. Whatever is fetched must match; the release archive has been checked
+# against nothing else, so a difference there (line endings, say) stops the build rather than passing
+# unseen.
+set(ort_headers
+  ${ort_header}
+  onnxruntime_cxx_api.h
+  onnxruntime_cxx_inline.h
+  onnxruntime_float16.h
+)
+set(ort_headers_sha256
+  7783e9664bdb0b1b36145b5c8587dd1bc9a399aa000edf2e3dd03003cafc6882
+  b3b27d6a6fced0725e3f188379cca008b1d7a456997684756374d4b388f2cf05
+  7f448e994c732eacd9e49900365fefa8f1ac998a6d6eb78e5f4aab1b8d9d8900
+  6c4db3d1954b266c4febe413351af86cac922e3448538e7e452e51d646e56a4a
+)
 
 # Sets `result` to the API that the header in `folder` declares, empty if there is no header.
 function(read_ort_api folder result)
@@ -29,16 +42,19 @@ function(read_ort_api folder result)
   set(${result} "${api}" PARENT_SCOPE)
 endfunction()
 
-# Sets `result` to whether `file` is the header that we know.
-function(is_known_ort_header file result)
-  set(known FALSE)
-  if(EXISTS "${file}")
-    file(SHA256 "${file}" digest)
-    if(digest STREQUAL ort_header_sha256)
-      set(known TRUE)
+# Sets `result` to whether `folder` holds the headers that we know.
+function(has_known_ort_headers folder result)
+  set(${result} FALSE PARENT_SCOPE)
+  foreach(header expected IN ZIP_LISTS ort_headers ort_headers_sha256)
+    if(NOT EXISTS "${folder}/${header}")
+      return()
     endif()
-  endif()
-  set(${result} ${known} PARENT_SCOPE)
+    file(SHA256 "${folder}/${header}" digest)
+    if(NOT digest STREQUAL expected)
+      return()
+    endif()
+  endforeach()
+  set(${result} TRUE PARENT_SCOPE)
 endfunction()
 
 function(find_ort_cache result)
@@ -52,10 +68,10 @@ function(find_ort_cache result)
   set(${result} "${root}/bdnet/onnxruntime-${ort_version}/include" PARENT_SCOPE)
 endfunction()
 
-# Copies a fetched header into the cache if it is the one we know. The rename makes it safe that
-# two builds do this at once.
-function(keep_ort_header file cache reason_if_not)
-  is_known_ort_header("${file}" known)
+# Copies fetched headers into the cache if they are those we know. The renames make it safe that two
+# builds do this at once.
+function(keep_ort_headers folder cache reason_if_not)
+  has_known_ort_headers("${folder}" known)
   if(NOT known)
     set(${reason_if_not} "what was fetched has no ${ort_header} with the expected SHA-256"
         PARENT_SCOPE)
@@ -63,8 +79,10 @@ function(keep_ort_header file cache reason_if_not)
   endif()
   string(RANDOM LENGTH 8 unique)
   file(MAKE_DIRECTORY "${cache}")
-  file(COPY_FILE "${file}" "${cache}/${ort_header}.${unique}")
-  file(RENAME "${cache}/${ort_header}.${unique}" "${cache}/${ort_header}")
+  foreach(header IN LISTS ort_headers)
+    file(COPY_FILE "${folder}/${header}" "${cache}/${header}.${unique}")
+    file(RENAME "${cache}/${header}.${unique}" "${cache}/${header}")
+  endforeach()
   set(${reason_if_not} "" PARENT_SCOPE)
 endfunction()
 
@@ -106,7 +124,7 @@ function(fetch_ort_from_debian cache reason_if_not)
       -o APT::Update::Error-Mode=any
       # apt run by root hands downloads to a user who may not read these folders.
       -o APT::Sandbox::User=root)
-  message(STATUS "Fetching ONNX Runtime's header from Debian's libonnxruntime-dev")
+  message(STATUS "Fetching ONNX Runtime's headers from Debian's libonnxruntime-dev")
   execute_process(
     COMMAND ${apt} update
     OUTPUT_VARIABLE log ERROR_VARIABLE log RESULT_VARIABLE failed TIMEOUT 180)
@@ -126,19 +144,19 @@ function(fetch_ort_from_debian cache reason_if_not)
 
   list(GET packages 0 package)
   execute_process(COMMAND "${DPKG_DEB}" -x "${package}" "${work}/package" ERROR_QUIET)
-  keep_ort_header("${work}/package/usr/include/onnxruntime/${ort_header}" "${cache}" reason)
+  keep_ort_headers("${work}/package/usr/include/onnxruntime" "${cache}" reason)
   file(REMOVE_RECURSE "${work}")
   set(${reason_if_not} "${reason}" PARENT_SCOPE)
 endfunction()
 
-# Fetches the project's release archive into `cache`. The header in it is the same for every
+# Fetches the project's release archive into `cache`. The headers in it are the same for every
 # processor, so any of the archives serves.
 function(fetch_ort_from_release cache reason_if_not)
   set(name onnxruntime-linux-x64-${ort_version})
   set(url https://github.com/microsoft/onnxruntime/releases/download/v${ort_version}/${name}.tgz)
   set(work "${CMAKE_BINARY_DIR}/ort_headers")
   file(REMOVE_RECURSE "${work}")
-  message(STATUS "Fetching ONNX Runtime's header from ${url}")
+  message(STATUS "Fetching ONNX Runtime's headers from ${url}")
   file(DOWNLOAD "${url}" "${work}/release.tgz" TLS_VERIFY ON INACTIVITY_TIMEOUT 20 TIMEOUT 300
        STATUS status)
   list(POP_FRONT status code)
@@ -148,8 +166,8 @@ function(fetch_ort_from_release cache reason_if_not)
     return()
   endif()
   file(ARCHIVE_EXTRACT INPUT "${work}/release.tgz" DESTINATION "${work}"
-       PATTERNS "*/include/${ort_header}")
-  keep_ort_header("${work}/${name}/include/${ort_header}" "${cache}" reason)
+       PATTERNS "*/include/*.h")
+  keep_ort_headers("${work}/${name}/include" "${cache}" reason)
   file(REMOVE_RECURSE "${work}")
   set(${reason_if_not} "${reason}" PARENT_SCOPE)
 endfunction()
@@ -183,7 +201,7 @@ function(find_ort_headers result)
   endif()
 
   find_ort_cache(cache)
-  is_known_ort_header("${cache}/${ort_header}" cached)
+  has_known_ort_headers("${cache}" cached)
   if(NOT cached)
     fetch_ort_from_debian("${cache}" debian_reason)
     if(debian_reason)
@@ -203,6 +221,6 @@ function(find_ort_headers result)
 endfunction()
 
 find_ort_headers(ort_include)
-message(STATUS "ONNX Runtime header: ${ort_include}/${ort_header}")
+message(STATUS "ONNX Runtime headers: ${ort_include}")
 add_library(bdnet_ort_headers INTERFACE)
 target_include_directories(bdnet_ort_headers SYSTEM INTERFACE "${ort_include}")
