@@ -62,8 +62,8 @@ def keep(name: str, command: list[str | Path], what: str) -> Path:
     return folder
 
 
-def python_of_arm(processor: str) -> list[str | Path]:
-    """A command that starts Debian's Python on an emulated processor, with nothing installed.
+def on_arm(processor: str) -> list[str | Path]:
+    """What starts a program for arm64: an emulated processor, with Debian's libraries.
 
     Needs no rights: the system's files are only unpacked, nothing of them is run.
     """
@@ -77,7 +77,22 @@ def python_of_arm(processor: str) -> list[str | Path]:
         ],
         "an arm64 system with Python",
     )
-    return [QEMU, "-cpu", processor, "-L", system, system / "usr" / "bin" / f"python{PYTHON}"]
+    return [QEMU, "-cpu", processor, "-L", system]
+
+
+def python_of_arm(processor: str) -> list[str | Path]:
+    """A command that starts Debian's Python on an emulated processor, with nothing installed."""
+    starter = on_arm(processor)
+    return [*starter, Path(starter[-1]) / "usr" / "bin" / f"python{PYTHON}"]
+
+
+def packages_for_arm() -> Path:
+    """A folder with ONNX Runtime and NumPy for that Python."""
+    download: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    download += ["--only-binary=:all:", "--python-version", PYTHON, *PACKAGES]
+    for platform in PLATFORMS:
+        download += ["--platform", platform]
+    return keep("packages", [*download, "--target"], "ONNX Runtime for aarch64")
 
 
 def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
@@ -88,11 +103,7 @@ def python_on_arm(processor: str) -> tuple[list[str | Path], dict[str, str]]:
     """
     command = python_of_arm(processor)
     build_for_arm("bdnet_ort")
-    download: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    download += ["--only-binary=:all:", "--python-version", PYTHON, *PACKAGES]
-    for platform in PLATFORMS:
-        download += ["--platform", platform]
-    packages = keep("packages", [*download, "--target"], "ONNX Runtime for aarch64")
+    packages = packages_for_arm()
 
     installed = CACHE / "bdnet"
     shutil.rmtree(installed, ignore_errors=True)
