@@ -7,9 +7,9 @@ import shlex
 from dataclasses import dataclass
 
 from bdnet_devices.errors import DeviceError
-from bdnet_devices.own_wheel import MACHINES
 from bdnet_devices.probe import Facts
 from bdnet_devices.ssh import Connection
+from bdnet_devices.wheel_build import MACHINES
 
 OLDEST, NEWEST = (3, 10), (3, 13)
 OLDEST_GLIBC = (2, 28)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -16,34 +14,12 @@ from urllib.request import url2pathname
 
 from bdnet_devices.cache import cache_folder, keep
 from bdnet_devices.device import Progress
-from bdnet_devices.pip import pip
+from bdnet_devices.wheel_build import PLATFORM, ZIG, build_wheel
 from bdnet_runtime import InputError, __version__
-
-MACHINES = ("aarch64", "x86_64")
-
-# A compiler for every machine and every glibc, from PyPI. One version: in our build a warning is an
-# error, and this one is known to have none. It is 90 MB, 400 MB unpacked, and only who deploys from
-# a source folder needs it: it is fetched when it is first needed and belongs to no extra.
-ZIG = "ziglang==0.17.1"
-
-# The glibc that the wheel's tag promises; cmake/zig.cmake has it as well.
-PLATFORM = "manylinux_2_28"
 
 # All that the wheel is made of.
 SOURCES = ("bdnet", "cmake", "devices", "export", "runtime")
 FILES = ("CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml")
-
-
-# What a user may have set for builds for the workstation.
-FOR_THIS_MACHINE = {
-    "CMAKE_ARGS",
-    "CMAKE_TOOLCHAIN_FILE",
-    "CPLUS_INCLUDE_PATH",
-    "CXX",
-    "CXXFLAGS",
-    "LDFLAGS",
-    "SKBUILD_CMAKE_ARGS",
-}
 
 
 def own_wheel(machine: str, progress: Progress, given: Path | None = None) -> Path:
@@ -81,12 +57,16 @@ def source_folder() -> Path | None:
     return folder if there else None
 
 
+def _wheel_name(machine: str) -> str:
+    return f"bdnet-{__version__}-py3-none-{PLATFORM}_{machine}.whl"
+
+
 def _given_name(machine: str) -> str:
     return f"own/given-{__version__}-{machine}"
 
 
 def _keep_given(machine: str, wheel: Path) -> Path:
-    expected = f"bdnet-{__version__}-py3-none-manylinux_2_28_{machine}.whl"
+    expected = _wheel_name(machine)
     if not re.fullmatch(rf"bdnet-{re.escape(__version__)}-py3-none-\S*{machine}\.whl", wheel.name):
         raise InputError(f"the wheel {wheel} is not for this board; expected {expected}")
     if not wheel.is_file():
@@ -102,71 +82,15 @@ def _copy(file: Path, folder: Path) -> None:
 
 def _build(tree: Path, machine: str, progress: Progress) -> Path:
     def fill(folder: Path) -> None:
-        zig = _zig(progress)
-        stage = f"compiling bdnet for {machine} (once for these sources)"
-        progress(stage, 0.0)
-        log: list[str] = []
-
-        def tell(line: str) -> None:
-            log.append(line)
-            step = re.search(r"\[\s*(\d+)/(\d+)\]|\[\s*(\d+)%\]", line)
-            if step is not None:
-                done, of, percent = step.groups()
-                progress(stage, int(percent) / 100 if percent else int(done) / int(of))
-
-        with tempfile.TemporaryDirectory(prefix="bdnet-build-") as build:
-            settings = {
-                "build-dir": build,
-                "cmake.define.CMAKE_TOOLCHAIN_FILE": str(tree / "cmake" / "zig.cmake"),
-                "cmake.define.BDNET_ZIG": str(zig),
-                "cmake.define.BDNET_MACHINE": machine,
-                "install.strip": "false",  # the toolchain file does it
-                # What the build takes the wheel's tag from.
-                "env._PYTHON_HOST_PLATFORM": f"{PLATFORM}_{machine}",
-            }
-            options = [f"--config-settings={name}={value}" for name, value in settings.items()]
-            env = {
-                name: value for name, value in os.environ.items() if name not in FOR_THIS_MACHINE
-            }
-            # Where zig keeps what it has compiled: all that is ours lies in one folder.
-            env["ZIG_GLOBAL_CACHE_DIR"] = str(cache_folder() / "zig")
-            try:
-                pip(
-                    *("wheel", "--verbose", "--no-deps", "--wheel-dir", str(folder), *options),
-                    str(tree),
-                    env=env,
-                    tell=tell,
-                )
-            except InputError as error:
-                raise _build_failure(tree, machine, log, error) from None
+        build_wheel(tree, machine, folder, progress)
 
     (wheel,) = keep(f"own/{machine}-{digest_of_sources(tree)}", fill).glob("*.whl")
-    expected = f"bdnet-{__version__}-py3-none-{PLATFORM}_{machine}.whl"
-    if wheel.name != expected:
+    if wheel.name != _wheel_name(machine):
         raise InputError(
-            f"{tree} makes {wheel.name} and not {expected}; install bdnet from there once more"
+            f"{tree} makes {wheel.name} and not {_wheel_name(machine)}; install bdnet from there "
+            "once more"
         )
     return wheel
-
-
-def _build_failure(tree: Path, machine: str, log: list[str], error: InputError) -> InputError:
-    kept = cache_folder() / f"build-{machine}.log"
-    kept.write_text("".join(log))
-    reason = next((line.strip() for line in log if re.search(r"\berror\b: ", line)), str(error))
-    return InputError(
-        f"bdnet cannot be compiled for {machine} from {tree}: {reason} (all of it is in {kept})"
-    )
-
-
-def _zig(progress: Progress) -> Path:
-    def fill(folder: Path) -> None:
-        progress("fetching a cross-compiler (90 MB, once)", 0.0)
-        try:
-            pip("install", "--quiet", "--no-deps", "--target", str(folder), ZIG)
-        except InputError as error:
-            raise InputError(f"the cross-compiler {ZIG} cannot be fetched: {error}") from None
-
-    return keep(ZIG, fill) / "ziglang" / "zig"
 
 
 def digest_of_sources(tree: Path) -> str:

@@ -19,8 +19,9 @@ import pytest
 from bdnet_devices import own_wheel
 from bdnet_devices.board_python import BoardPython
 from bdnet_devices.cache import cache_folder, keep
-from bdnet_devices.own_wheel import MACHINES, digest_of_sources
+from bdnet_devices.own_wheel import digest_of_sources
 from bdnet_devices.packages import newest_wheel, parse_pins
+from bdnet_devices.wheel_build import MACHINES
 from bdnet_runtime import InputError, __version__, info
 from support.cpp_build import ROOT, require, run
 from support.tools import unavailable
