@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from support import kernel_table
+from support.tools import unavailable
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _blocks(page: Path, language: str) -> list[str]:
@@ -29,7 +31,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_named_files_exist(page: Path) -> None:
-    folders = "bdnet|export|runtime|devices|tests|docs"
+    folders = "bdnet|export|runtime|devices|tests|docs|examples|release|action|benchmarks|cmake"
     for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text()):
         assert (ROOT / name).exists(), f"{page.name} names {name}"
 
@@ -69,3 +71,22 @@ def test_the_readme_uses_options_that_exist() -> None:
         assert done.returncode == 0, f"bdnet-export {command}: {done.stderr}"
         missing = {option for option in options if option not in done.stdout}
         assert not missing, f"bdnet-export {command} has no {missing}"
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    mkdocs = Path(sys.executable).with_name("mkdocs")
+    if not mkdocs.is_file():
+        unavailable(f"mkdocs is not installed beside {sys.executable}; install bdnet[dev]")
+    done = subprocess.run(
+        [str(mkdocs), "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stderr
+    # The reference has the public names, with what their docstrings say.
+    page = (tmp_path / "api" / "bdnet_runtime" / "index.html").read_text()
+    assert 'id="bdnet_runtime.create_session"' in page
+    assert "intra-op threads" in page

@@ -34,9 +34,13 @@ def test_types() -> None:
 def test_clang_format() -> None:
     sources = [
         str(path)
-        for folder in ("runtime", "tests/cpp", "tests/fuzz", "benchmarks")
+        for folder in ("runtime", "tests/cpp", "tests/fuzz", "benchmarks", "examples")
         for path in sorted((ROOT / folder).rglob("*"))
         if path.suffix in (".cpp", ".h", ".inc")
     ]
     assert len(sources) > 10
     run("clang-format", "--dry-run", "--Werror", *sources)
+
+
+def test_dockerfile() -> None:
+    run("hadolint", "Dockerfile")
