@@ -18,7 +18,6 @@ import torch
 
 import bdnet
 from support.networks import SMALL
-from support.tools import unavailable
 from support.workflow_steps import Step, action_inputs, action_steps
 
 ROOT = Path(__file__).parents[1]
@@ -149,21 +148,3 @@ def test_without_parity_the_build_fails(repository: Repository) -> None:
     assert "constants equal the deployment form's" in repository.run(EXPORT, status=1)
     checks = ElementTree.parse(repository.folder / "bdnet-parity" / "parity.xml").getroot()
     assert int(checks.get("failures", "0")) > 0
-
-
-def test_the_workflows_are_sound() -> None:
-    """By a linter that knows GitHub's syntax, and by shellcheck for the scripts in them."""
-    beside = Path(sys.executable).parent
-    for tool in ("jactionlint", "shellcheck"):
-        if not (beside / tool).is_file():
-            unavailable(f"{tool} is not installed beside {sys.executable}; install bdnet[dev]")
-    env = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        [str(beside / "jactionlint"), "--strict-exit"],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "not found" not in done.stderr

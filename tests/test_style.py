@@ -44,3 +44,9 @@ def test_clang_format() -> None:
 
 def test_dockerfile() -> None:
     run("hadolint", "Dockerfile")
+
+
+def test_workflows() -> None:
+    """The workflow and the action, by a linter of GitHub's syntax; their scripts by shellcheck."""
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    run("jactionlint", "--strict-exit", f"--shellcheck={shellcheck}")
