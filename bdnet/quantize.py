@@ -2,13 +2,16 @@
 
 Training, packing and export decide every bit with the functions in this file, so that a weight
 cannot be one thing to the optimiser and another to the kernel (docs/numerics.md).
+
+The gradients can be differentiated once more, by the same rule: the derivative of a sign is its
+straight-through estimator's slope (`bdnet.analysis.curvature` says what that is the Hessian of).
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 TERNARY_THRESHOLD_RATIO = 0.5
 """d = 0.5 mean|w|: where a ternary weight turns from 0 to +1 (-1 at minus that)."""
@@ -78,7 +81,6 @@ class _SignActivation(torch.autograd.Function):
         return signs(x)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors  # type: ignore[attr-defined]
         slope: Tensor = x.abs().clamp_(max=1).mul_(-2).add_(2)
@@ -91,7 +93,6 @@ class _BinaryWeight(torch.autograd.Function):
         return binary_plane(weight).to(weight.dtype).mul_(2).sub_(1)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
         return gradient
 
@@ -103,7 +104,6 @@ class _TernaryWeight(torch.autograd.Function):
         return upper.to(weight.dtype) + lower.to(weight.dtype) - 1.0
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
         return gradient
 
