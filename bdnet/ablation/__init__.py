@@ -1,0 +1,1 @@
+"""The ablation, in parts: grid, comparisons, report."""
