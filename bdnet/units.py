@@ -37,8 +37,8 @@ class SignUnit(nn.Module):
     residual="post_bn": y = activation(BN(conv(sign(x))) + shortcut(x))     Bi-Real Net, ReActNet
     residual="none":    y = activation(BN(conv(sign(x))))
 
-    A pre-BN residual is normalised together with the sum it joins, which keeps the loss better
-    conditioned (Kim et al., BD-Net, 2026).
+    A pre-BN residual is normalised together with the sum it joins. Kim et al. (BD-Net, 2026) claim
+    that this keeps the loss better conditioned; docs/method.md looks into it.
 
     Shapes: x [N, C, H, W] -> [N, M, Ho, Wo], where a residual asks for Ho = ceil(H / stride).
 

@@ -10,8 +10,9 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from bdnet.count import Row, count_ops
+from bdnet.count import OpCount, Row, count_ops
 from bdnet.models import BDMobileNetV1
 from bdnet.models.arguments import Weights
 
@@ -36,9 +37,13 @@ class Accounting:
 
     def ops(self) -> float:
         """Of `bdnet.BDMobileNetV1` at full width, with 1000 classes."""
-        model = BDMobileNetV1(depthwise=self.depthwise, pointwise=self.pointwise)
-        count = count_ops(model, INPUT_SHAPE)
+        count = _count(self.depthwise, self.pointwise)
         return count.ops + sum(row.elementwise for row in count.rows if self.counted(row))
+
+
+@cache
+def _count(depthwise: Weights, pointwise: Weights) -> OpCount:
+    return count_ops(BDMobileNetV1(depthwise=depthwise, pointwise=pointwise), INPUT_SHAPE)
 
 
 def _addition(row: Row) -> bool:
