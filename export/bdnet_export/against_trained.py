@@ -34,8 +34,12 @@ from bdnet.deployment import (
 from bdnet_export.report import Flips, LayerFlips, TrainedComparison
 from bdnet_runtime.verification import Array
 
-BATCH = 4
-"""Images at a time, where that is free: every layer's input is kept for them."""
+_PIXELS = 4 * 224 * 224
+
+
+def images_at_once(height: int, width: int) -> int:
+    """How many images of this size to compare at a time: every layer's input is kept for them."""
+    return max(1, _PIXELS // (height * width))
 
 
 class AgainstTrained:

@@ -24,7 +24,7 @@ import bdnet
 from bdnet import BDNet, DeployedNet, InputError, is_network
 from bdnet.deployment import deploy_module, unwrapped
 from bdnet_devices import Device
-from bdnet_export.against_trained import BATCH, AgainstTrained
+from bdnet_export.against_trained import AgainstTrained, images_at_once
 from bdnet_export.bodies import foreign_bodies
 from bdnet_export.comparison import FileRun, TrainedAgainstDeployed
 from bdnet_export.device_run import DeviceRun, ask_devices, device_error
@@ -126,8 +126,9 @@ def validate(
         read = metadata.network_input(images)
         features, logits = trained.compare(read)
         if flips is not None:
-            for at in range(0, len(read), BATCH):
-                part = read[at : at + BATCH]
+            at_once = images_at_once(*read.shape[2:])
+            for at in range(0, len(read), at_once):
+                part = read[at : at + at_once]
                 flips.compare([part], len(part))
         for run in runs:
             run.compare(begin, fill_batch(images, fixed), features, logits)
