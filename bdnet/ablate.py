@@ -17,6 +17,7 @@ from rich.console import Console
 from bdnet.ablation import grid, report
 from bdnet.analysis import experiment, journal
 from bdnet.analysis.experiment import Settings
+from bdnet.command import exit_status
 from bdnet.errors import InputError
 
 _EXPERIMENT = "ablation"
@@ -94,19 +95,15 @@ def show(output: Path, console: Console) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status: 0, or 2 for input that cannot be used."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def body() -> None:
         if options.report:
             show(options.output, Console())
         else:
             settings = experiment.settings(options)
             run(settings, options.seeds, options.output, options.data, Console())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues after the last epoch", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_status(body, "interrupted; the same command continues after the last epoch")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 from bdnet.checkpoint import SUFFIX, save
+from bdnet.command import exit_status
 from bdnet.data.data_set import DataSet
 from bdnet.data.sources import open_data
 from bdnet.errors import InputError
@@ -117,15 +118,10 @@ def _save(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status: 0, or 2 for input that cannot be used."""
-    try:
-        run(parse(arguments), Console())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues after the last epoch", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(
+        lambda: run(parse(arguments), Console()),
+        "interrupted; the same command continues after the last epoch",
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from bdnet.analysis import curvature, experiment, hessian_report, journal, lanczos, trajectory
 from bdnet.analysis.experiment import RESIDUALS, Data, Settings
+from bdnet.command import exit_status
 from bdnet.data import fashion_mnist
 from bdnet.errors import InputError
 from bdnet.models.arguments import Weights
@@ -228,20 +229,16 @@ def show(output: Path, console: Console) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status: 0, or 2 for input that cannot be used."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def body() -> None:
         if options.report:
             show(options.output, Console())
         else:
             spent = Estimate(options.points, options.batches, options.steps, options.probes)
             settings = experiment.settings(options)
             run(settings, spent, options.seeds, options.output, options.data, Console())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues after the last training", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_status(body, "interrupted; the same command continues after the last training")
 
 
 if __name__ == "__main__":

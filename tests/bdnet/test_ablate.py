@@ -6,7 +6,6 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,6 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(channels=(4, 8), strides=(2,), images=64, epochs=1, batch_size=32)
 OPTIONS = ("--channels", "4,8", "--strides", "2", "--images", "64", "--epochs", "1")
 OPTIONS += ("--batch-size", "32")
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """A recipe sets PyTorch's threads for the whole process; later tests get theirs back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,6 @@ SETTINGS = Settings(channels=(4, 8), strides=(2,), images=96, epochs=2, batch_si
 OPTIONS = ["--channels", "4,8", "--strides", "2", "--images", "96", "--epochs", "2"]
 OPTIONS += ["--batch-size", "32", "--steps", "4", "--probes", "2", "--batches", "2"]
 OPTIONS += ["--points", "0,0.5,1"]
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    """A recipe sets PyTorch's threads for the whole process; later tests get theirs back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

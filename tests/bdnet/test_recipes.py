@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +29,6 @@ CLASSES = {
     "tiny-imagenet": 200,
 }
 FROM_FILES = ("flowers102", "folder", "imagenet", "tiny-imagenet")
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def like(name: str, size: int, folder: Path) -> tuple[LabelledImages, Preprocessing]:
