@@ -89,7 +89,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     (folder / "mine.py").write_text(f"import sys\nsys.path.append({str(tests)!r})\n{MODULE}")
     finished = run_in(
         *(folder, "export", "mine:first", "-o", "first.onnx"),
-        *("--input-shape", SHAPE, "--json", "-"),
+        *("--input-shape", SHAPE, "--explain", "--json", "-"),
     )
     assert finished.returncode == 0, finished.stderr
     return Exported(folder, folder / "first.onnx", finished)

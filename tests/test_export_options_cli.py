@@ -25,7 +25,7 @@ def build():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> CommandFolder:
-    return CommandFolder(tmp_path_factory.mktemp("options"), "mine", MODULE)
+    return CommandFolder(tmp_path_factory.mktemp("options"), "optional", MODULE)
 
 
 # --input uint8
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> CommandFolder:
 @pytest.fixture(scope="module")
 def of_bytes(folder: CommandFolder) -> CommandFolder:
     said = folder.export(
-        *("mine:build", "-o", "bytes.onnx", "--input-shape", "2,11,9", "--input", "uint8"),
+        *("optional:build", "-o", "bytes.onnx", "--input-shape", "2,11,9", "--input", "uint8"),
         *("--mean", MEAN, "--std", STD, "--json", "-"),
     )
     result = load_valid("export", said)
@@ -47,7 +47,7 @@ def test_a_file_of_bytes_is_validated_on_bytes(of_bytes: CommandFolder) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 2, 11, 9), np.uint8)
     np.savez(of_bytes.path / "images.npz", images=images, labels=np.zeros(3, np.int64))
     for more in ((), ("--images", "images.npz", "--device", "local")):
-        report = of_bytes.json("validate", "bytes.onnx", "mine:build", "--layers", *more)
+        report = of_bytes.json("validate", "bytes.onnx", "optional:build", "--layers", *more)
         assert report["passed"]
         assert report["values_different"] == 0
         assert report["images"] == (3 if more else 32)
@@ -59,7 +59,7 @@ def test_a_file_of_bytes_is_shown_and_measured(of_bytes: CommandFolder) -> None:
     assert '{"dtype": "uint8", "layout": "NHWC"}' in shown
     # Verified on a device first, and beside the file's own standard operators.
     result = of_bytes.json(
-        *("bench", "bytes.onnx", "--source", "mine:build", "--batch", 2),
+        *("bench", "bytes.onnx", "--source", "optional:build", "--batch", 2),
         *("--against", "no-library", "--rounds", 2, *QUICK),
     )
     assert result["parity"]["passed"]
@@ -74,7 +74,7 @@ def test_a_file_of_bytes_is_shown_and_measured(of_bytes: CommandFolder) -> None:
 @pytest.fixture(scope="module")
 def of_any_size(folder: CommandFolder) -> CommandFolder:
     said = folder.export(
-        *("mine:build", "-o", "any.onnx", "--input-shape", "2,11,9"),
+        *("optional:build", "-o", "any.onnx", "--input-shape", "2,11,9"),
         *("--dynamic-size", "--json", "-"),
     )
     assert load_valid("export", said)["dynamic_size"]
@@ -85,7 +85,7 @@ def test_a_file_of_any_size_is_validated_at_one(of_any_size: CommandFolder) -> N
     images = np.random.default_rng(0).integers(0, 256, (3, 2, 14, 23), np.uint8)
     np.savez(of_any_size.path / "large.npz", images=images)
     for more, size in ((("--size", "6,7"), "6 x 7"), (("--images", "large.npz"), "14 x 23")):
-        report = of_any_size.json("validate", "any.onnx", "mine:build", *more)
+        report = of_any_size.json("validate", "any.onnx", "optional:build", *more)
         assert report["passed"]
         assert report["notes"] == [f"the file reads images of any size; these are {size}"]
 
@@ -96,7 +96,7 @@ def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: CommandFol
     assert "Note: the file reads images of any size; say which to count operations" in shown
     assert of_any_size.json("inspect", "any.onnx", "--size", "10,12")["ops"] > 0
     result = of_any_size.json(
-        *("bench", "any.onnx", "--source", "mine:build", "--size", "10,12"),
+        *("bench", "any.onnx", "--source", "optional:build", "--size", "10,12"),
         *("--against", "no-library", "--rounds", 2, *QUICK),
     )
     assert result["parity"]["passed"]
@@ -106,7 +106,10 @@ def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: CommandFol
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["validate", "any.onnx", "mine:build"], "any.onnx reads images of any size; say which"),
+        (
+            ["validate", "any.onnx", "optional:build"],
+            "any.onnx reads images of any size; say which",
+        ),
         (["bench", "any.onnx"], "'image' is an image of any size; say which, for example --size"),
         (["bench", "any.onnx", "--device", "local"], "any.onnx reads images of any size; say"),
         (["bench", "any.onnx", "--size", "5"], "'5' is not a size; expected H,W"),
@@ -115,7 +118,7 @@ def test_a_file_of_any_size_is_shown_and_measured_at_one(of_any_size: CommandFol
             "is 8 x 8, but bytes.onnx always reads 11 x 9",
         ),
         (
-            ["validate", "bytes.onnx", "mine:build", "--size", "8,8"],
+            ["validate", "bytes.onnx", "optional:build", "--size", "8,8"],
             "the size is 8 x 8, but bytes.onnx always reads 11 x 9; leave the size out",
         ),
     ],
@@ -170,13 +173,13 @@ def test_an_int8_classifier_is_validated_shown_and_measured(folder: CommandFolde
         (["--input", "uint8", "--mean", "nan", "--std", "1"], "'nan' is not one number for each"),
         (["--input", "uint8", "--mean", "0,0", "--std", "1"], "one positive std for each channel"),
         (["--input", "uint8", "--mean", "0", "--std", "1"], "for 1 channels, but the network"),
-        (["--input", "uint8"], "'mine:build' does not say how its images are normalised; give"),
+        (["--input", "uint8"], "'optional:build' does not say how its images are normalised; give"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_makes_no_sense_is_one_sentence(
     folder: CommandFolder, arguments: list[str], says: str
 ) -> None:
-    given = ("export", "mine:build", "-o", "none.onnx", "--input-shape", "2,11,9")
+    given = ("export", "optional:build", "-o", "none.onnx", "--input-shape", "2,11,9")
     assert says in folder.refused(*given, *arguments)
     assert not (folder.path / "none.onnx").exists()

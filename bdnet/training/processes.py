@@ -7,6 +7,10 @@ scaling do not.
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import NoReturn
+
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
@@ -53,5 +57,19 @@ def parallel(model: nn.Module, accelerator: Accelerator) -> nn.Module:
 def leave() -> bool:
     """Ends the work in common. Returns whether this process is the one that writes files."""
     state = PartialState()
+    state.wait_for_everyone()
     state.destroy_process_group()
     return bool(state.is_main_process)
+
+
+def end(status: int) -> NoReturn:
+    """Ends this process, the way that suits one of several.
+
+    Threads of PyTorch's communication may outlive it when the interpreter takes itself apart: now
+    and then that aborts a process whose work is done, and its launcher then ends the others.
+    """
+    if "WORLD_SIZE" in os.environ:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
