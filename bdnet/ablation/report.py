@@ -17,10 +17,8 @@ from bdnet.ablation.comparison import (
 from bdnet.ablation.grid import GRID, WEIGHTS, Run
 from bdnet.analysis import plots
 from bdnet.analysis.experiment import RESIDUAL_NAMES, RESIDUALS
+from bdnet.analysis.report_files import write_report
 from bdnet.errors import InputError
-
-TABLE = "table.md"
-PLOT = "plot.svg"
 
 
 def write(folder: Path, runs: Sequence[Run]) -> str:
@@ -33,11 +31,7 @@ def write(folder: Path, runs: Sequence[Run]) -> str:
     if not runs:
         raise InputError(f"no seed in {folder} is finished; run without --report")
     text = table(runs)
-    try:
-        (folder / TABLE).write_text(text, encoding="utf-8")
-        draw(folder / PLOT, runs)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written into: {error}") from None
+    write_report(folder, text, lambda path: draw(path, runs))
     return text
 
 

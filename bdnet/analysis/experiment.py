@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bdnet.command import comma_list
 from bdnet.data import fashion_mnist
 from bdnet.data.images import Images, split
 from bdnet.errors import InputError
@@ -119,15 +120,6 @@ _HELP = {
 }
 
 
-def _integers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of numbers with commas, such as 1,1,2"
-        ) from None
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--data`` and an option for each of the `Settings`."""
     parser.add_argument("--data", type=Path, help="folder with Fashion-MNIST's four IDX files")
@@ -137,7 +129,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         shown = ",".join(map(str, default)) if several else default
         parser.add_argument(
             option(field.name),
-            type=_integers if several else type(default),
+            type=comma_list(int, "1,1,2") if several else type(default),
             default=default,
             metavar="N,N,..." if several else "N",
             help=f"{_HELP[field.name]} (default: {shown})",

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from bdnet.analysis import curvature, experiment, hessian_report, journal, lanczos, trajectory
 from bdnet.analysis.experiment import RESIDUALS, Data, Settings
-from bdnet.command import exit_status
+from bdnet.command import comma_list, exit_status
 from bdnet.data import fashion_mnist
 from bdnet.errors import InputError
 from bdnet.models.arguments import Weights
@@ -113,15 +113,6 @@ def follow(
     }
 
 
-def _points(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(point) for point in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of numbers with commas, such as 0,0.5,1"
-        ) from None
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bdnet.analysis.hessian",
@@ -147,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     default = Estimate()
     parser.add_argument(
         "--points",
-        type=_points,
+        type=comma_list(float, "0,0.5,1"),
         default=default.points,
         metavar="P,P,...",
         help="where in the training, 0 to 1 (default: "

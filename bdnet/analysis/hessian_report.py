@@ -10,11 +10,9 @@ from typing import Any
 
 from bdnet.analysis import plots
 from bdnet.analysis.experiment import RESIDUAL_NAMES, RESIDUALS
+from bdnet.analysis.report_files import write_report
 from bdnet.errors import InputError
 from bdnet.units import Residual
-
-TABLE = "table.md"
-PLOT = "plot.svg"
 
 _Point = dict[str, Any]
 
@@ -61,11 +59,7 @@ def write(folder: Path, entries: Sequence[dict[str, Any]]) -> str:
     if not points[RESIDUALS[0]]:
         raise InputError(f"no seed in {folder} is finished; run without --report")
     text = table(points)
-    try:
-        (folder / TABLE).write_text(text, encoding="utf-8")
-        draw(folder / PLOT, points)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written into: {error}") from None
+    write_report(folder, text, lambda path: draw(path, points))
     return text
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bdnet.command import comma_list
 from bdnet.data import fashion_mnist, sources
 from bdnet.training import networks, recipe_file
 from bdnet.training.recipe import Recipe, option
@@ -179,17 +180,8 @@ def _add_option(parser: argparse.ArgumentParser, name: str, text: str) -> None:
         text += f": {', '.join(choices)}"
     parser.add_argument(
         option(name),
-        type=_strides if kind is tuple else kind,
+        type=comma_list(int, "1,1,2") if kind is tuple else kind,
         choices=choices,
         metavar="S,S,..." if kind is tuple else "TEXT" if kind is str else "N",
         help=text,
     )
-
-
-def _strides(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(stride) for stride in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of numbers with commas, such as 1,1,2"
-        ) from None

@@ -19,6 +19,7 @@ from bdnet.ablation import comparison, grid, report
 from bdnet.ablation.grid import GRID, Run
 from bdnet.analysis import experiment, journal
 from bdnet.analysis.experiment import Settings
+from bdnet.analysis.report_files import PLOT
 from support import few_images
 
 ROOT = Path(__file__).parents[2]
@@ -230,7 +231,7 @@ def test_a_seed_that_is_not_finished_is_left_out(tmp_path: Path) -> None:
 
 def test_the_same_results_give_the_same_plot(tmp_path: Path) -> None:
     report.write(tmp_path, planted(2, noise=0.01))
-    first = (tmp_path / report.PLOT).read_bytes()
+    first = (tmp_path / PLOT).read_bytes()
     report.write(tmp_path, planted(2, noise=0.01))
-    assert (tmp_path / report.PLOT).read_bytes() == first
+    assert (tmp_path / PLOT).read_bytes() == first
     assert b"post-BN" in first

@@ -30,13 +30,7 @@ from support.training import (
     console,
     interrupt_after,
     train_by,
-    write_data,
 )
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

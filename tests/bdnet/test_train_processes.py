@@ -8,7 +8,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
 import torch.nn.functional as F
 
@@ -16,12 +15,7 @@ import bdnet
 from bdnet.data import fashion_mnist
 from bdnet.training.batches import Share, training_batches
 from bdnet.training.command_line import Request
-from support.training import BOTH, RECIPE, write_data
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("data"))
+from support.training import BOTH, RECIPE
 
 
 def test_two_processes_share_a_batch(data: Path) -> None:
